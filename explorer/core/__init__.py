@@ -1,0 +1,1 @@
+"""Pure ideas, no I/O: problems, completions, arm keys, metrics, answers, alignment."""

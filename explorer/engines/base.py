@@ -1,0 +1,131 @@
+"""The contract that every engine keeps; `tests/contract` puts each engine through it.
+
+An engine holds one model. It works in token ids and raw log-probabilities (natural log,
+temperature 1, before top-p/top-k). It is asynchronous so that one event loop can drive several
+engines; abandoning an iterator (`aclose`, or cancelling the task that reads it) stops the work
+behind it soon, on the device or server too.
+
+Randomness is a function of (seed, index): drawing index 70 alone, or as part of 0..127, uses the
+same random numbers, so topping up never repeats and never depends on history. Batched matrix
+products may differ in the last bits between batch sizes; where two tokens are within that noise
+the draw may differ too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from explorer.core.arm import Sampling
+from explorer.core.completion import FinishReason, Tokens, TokenScores
+from explorer.core.prompts import Message, RenderedPrompt
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """What is loaded, for the arm key and for people.
+
+    Attributes:
+        engine, version: e.g. 'transformers', '5.24.0'.
+        dtype, device: as resolved, e.g. 'float32', 'cpu'.
+        checkpoint, tokenizer: identities as in `ArmSpec`.
+        context: most tokens of prompt + completion.
+        vocab_size: rows of the output layer.
+        eos_ids: token ids that end a completion.
+        parameters: number of weights, 0 if unknown.
+    """
+
+    engine: str
+    version: str
+    dtype: str
+    device: str
+    checkpoint: str
+    tokenizer: str
+    context: int
+    vocab_size: int
+    eos_ids: tuple[int, ...]
+    parameters: int
+
+
+@dataclass(frozen=True, slots=True)
+class SampleJob:
+    """Draw one completion of `prompt_ids` for every index."""
+
+    prompt_ids: tuple[int, ...]
+    sampling: Sampling
+    seed: int
+    indices: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A running stream: all text so far (not a delta), and how many tokens it is."""
+
+    index: int
+    text: str
+    n_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """A finished completion. Its text is the decoded tokens without control tokens."""
+
+    index: int
+    text: str
+    tokens: Tokens
+    finish: FinishReason
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreJob:
+    """Teacher-force each response after the prompt.
+
+    Attributes:
+        prompt_ids: shared by all responses; never scored.
+        responses: token ids per response, EOS included where it was drawn.
+        top: how many alternatives per position to return (0 = none).
+    """
+
+    prompt_ids: tuple[int, ...]
+    responses: tuple[tuple[int, ...], ...]
+    top: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Scores of `responses[position]`."""
+
+    position: int
+    scores: TokenScores
+
+
+class Engine(Protocol):
+    """A loaded model. Failures are `EngineError`; after one, close the engine."""
+
+    @property
+    def info(self) -> EngineInfo: ...
+
+    async def encode(self, prompt: str | Sequence[Message]) -> RenderedPrompt:
+        """Render chat turns with the model's chat template if need be, and tokenise."""
+        ...
+
+    async def retokenise(self, text: str) -> Tokens:
+        """Tokenise a response text that came without ids (`exact=False`, no log-probabilities)."""
+        ...
+
+    def sample(self, job: SampleJob) -> AsyncIterator[Progress | Sampled]:
+        """Yield progress a few times a second and each completion once, as it finishes.
+
+        Raises:
+            EngineError: the prompt leaves no room in the context, or the model failed.
+        """
+        ...
+
+    def score(self, job: ScoreJob) -> AsyncIterator[Scored]:
+        """Yield the scores of each response once, in any order, in bounded memory."""
+        ...
+
+    async def close(self) -> None:
+        """Free the model and whatever runs it. Idempotent."""
+        ...

@@ -1,0 +1,132 @@
+"""Problems, models, arms, prompts and scorers: what completions hang on.
+
+Putting something that is already there returns its row; nothing is ever overwritten except a
+model's description and a problem whose dataset file changed.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterable
+
+import numpy as np
+
+from explorer.core.arm import ArmSpec, canonical_json, prompt_digest
+from explorer.core.problem import Problem
+from explorer.core.prompts import RenderedPrompt
+from explorer.errors import StoreError
+from explorer.store.blobs import pack_ints
+from explorer.store.connection import transaction
+from explorer.store.revisions import Topic, bump
+from explorer.store.rows import ModelRow, ScorerRow
+
+
+def put_problems(db: sqlite3.Connection, problems: Iterable[Problem]) -> dict[str, int]:
+    """Store problems of one dataset in file order; returns name -> row id."""
+    ids: dict[str, int] = {}
+    with transaction(db):
+        for position, problem in enumerate(problems):
+            values = (
+                problem.statement,
+                problem.gold,
+                problem.family,
+                problem.level,
+                problem.note,
+                problem.verifier,
+                canonical_json(dict(problem.extra)),
+            )
+            row = db.execute(
+                "INSERT INTO problem (statement, gold, family, level, note, verifier, extra,"
+                " dataset, name, position) VALUES (?,?,?,?,?,?,?,?,?,?)"
+                " ON CONFLICT (dataset, name) DO UPDATE SET statement=excluded.statement,"
+                " gold=excluded.gold, family=excluded.family, level=excluded.level,"
+                " note=excluded.note, verifier=excluded.verifier, extra=excluded.extra,"
+                " position=excluded.position RETURNING id",
+                (*values, problem.dataset, problem.name, position),
+            ).fetchone()
+            ids[problem.name] = row[0]
+        bump(db, Topic.PROBLEMS)
+    return ids
+
+
+def put_models(db: sqlite3.Connection, models: Iterable[ModelRow]) -> None:
+    """Store or update how models are described (role, base, algorithm)."""
+    with transaction(db):
+        db.executemany(
+            "INSERT INTO model (name, role, base, algorithm) VALUES (?,?,?,?)"
+            " ON CONFLICT (name) DO UPDATE SET role=excluded.role, base=excluded.base,"
+            " algorithm=excluded.algorithm",
+            [(m.name, m.role, m.base, m.algorithm) for m in models],
+        )
+        bump(db, Topic.PROBLEMS)
+
+
+def put_arm(db: sqlite3.Connection, spec: ArmSpec, model: str) -> int:
+    """The arm with this spec, made if new; `model` names the row of the model table."""
+    key = spec.key()
+    row = db.execute("SELECT id FROM arm WHERE key = ?", (key,)).fetchone()
+    if row:
+        return int(row[0])
+    with transaction(db):
+        db.execute(
+            "INSERT INTO arm (key, spec, model, created) VALUES (?,?,?,?) ON CONFLICT DO NOTHING",
+            (key, canonical_json(spec.to_json()), model, time.time()),
+        )
+        bump(db, Topic.PROBLEMS)
+    return int(db.execute("SELECT id FROM arm WHERE key = ?", (key,)).fetchone()[0])
+
+
+def put_prompt(
+    db: sqlite3.Connection, arm_id: int, problem_id: int, prompt: RenderedPrompt
+) -> None:
+    """Store the prompt of a cell.
+
+    Raises:
+        StoreError: the cell already has another prompt, so its completions must not be pooled
+            with new ones (the problem's statement or the model's chat template changed).
+    """
+    digest = prompt_digest(prompt.ids)
+    row = db.execute(
+        "SELECT digest FROM prompt WHERE arm_id = ? AND problem_id = ?", (arm_id, problem_id)
+    ).fetchone()
+    if row is None:
+        with transaction(db):
+            db.execute(
+                "INSERT INTO prompt (arm_id, problem_id, text, ids, digest) VALUES (?,?,?,?,?)"
+                " ON CONFLICT DO NOTHING",
+                (arm_id, problem_id, prompt.text, pack_ints(np.asarray(prompt.ids)), digest),
+            )
+    elif row[0] != digest:
+        raise StoreError(
+            "This problem's prompt is not the one that was sampled before",
+            "The same arm and problem now render to other token ids, so new completions must not"
+            " be pooled with the stored ones.",
+            "Give the changed problem a new id, or the changed template a new text.",
+        )
+
+
+def put_scorer(db: sqlite3.Connection, scorer: ScorerRow) -> int:
+    """The scorer with this identity (its `id` is ignored), made if new."""
+    identity = [scorer.checkpoint, scorer.tokenizer, scorer.engine, scorer.dtype]
+    key = canonical_json(identity)
+    row = db.execute("SELECT id FROM scorer WHERE key = ?", (key,)).fetchone()
+    if row:
+        return int(row[0])
+    with transaction(db):
+        db.execute(
+            "INSERT INTO scorer (key, model, checkpoint, tokenizer, engine, dtype)"
+            " VALUES (?,?,?,?,?,?) ON CONFLICT DO NOTHING",
+            (key, scorer.model, *identity),
+        )
+    return int(db.execute("SELECT id FROM scorer WHERE key = ?", (key,)).fetchone()[0])
+
+
+def problem_from_columns(columns: tuple[str, ...]) -> Problem:
+    """A problem from PROBLEM_COLUMNS, in that order."""
+    dataset, name, statement, gold, family, level, note, verifier, extra = columns
+    return Problem(dataset, name, statement, gold, family, level, note, verifier, json.loads(extra))
+
+
+PROBLEM_COLUMNS = "dataset, name, statement, gold, family, level, note, verifier, extra"

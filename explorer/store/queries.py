@@ -1,0 +1,228 @@
+"""Reading: one function per question. Opening a large cache reads tallies, never completions."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable
+
+from explorer.core.arm import ArmSpec
+from explorer.core.completion import FinishReason, Origin, Outcome, Tokens, TokenScores
+from explorer.store.blobs import unpack_floats, unpack_ints, unpack_texts
+from explorer.store.catalog import PROBLEM_COLUMNS, problem_from_columns
+from explorer.store.rows import (
+    AnswerCount,
+    ArmRow,
+    CompletionHead,
+    ModelRow,
+    ProblemRow,
+    PromptRow,
+    ScorerRow,
+    Tally,
+    TraceRow,
+)
+
+
+def datasets(db: sqlite3.Connection) -> list[str]:
+    """Names of the datasets that have problems, in order of arrival."""
+    rows = db.execute("SELECT dataset FROM problem GROUP BY dataset ORDER BY MIN(id)")
+    return [row[0] for row in rows]
+
+
+def problems(db: sqlite3.Connection, dataset: str | None = None) -> list[ProblemRow]:
+    """Problems in file order, of one dataset or all."""
+    where, values = ("", ()) if dataset is None else (" WHERE dataset = ?", (dataset,))
+    rows = db.execute(
+        f"SELECT id, {PROBLEM_COLUMNS} FROM problem{where} ORDER BY dataset, position, id", values
+    )
+    return [ProblemRow(row[0], problem_from_columns(row[1:])) for row in rows]
+
+
+def problem(db: sqlite3.Connection, dataset: str, name: str) -> ProblemRow | None:
+    """One problem by its dataset and name."""
+    row = db.execute(
+        f"SELECT id, {PROBLEM_COLUMNS} FROM problem WHERE dataset = ? AND name = ?",
+        (dataset, name),
+    ).fetchone()
+    return ProblemRow(row[0], problem_from_columns(row[1:])) if row else None
+
+
+def problem_by_id(db: sqlite3.Connection, problem_id: int) -> ProblemRow | None:
+    """One problem by its row id."""
+    row = db.execute(
+        f"SELECT id, {PROBLEM_COLUMNS} FROM problem WHERE id = ?", (problem_id,)
+    ).fetchone()
+    return ProblemRow(row[0], problem_from_columns(row[1:])) if row else None
+
+
+def models(db: sqlite3.Connection) -> list[ModelRow]:
+    """Every model ever named in this cache."""
+    return [
+        ModelRow(*row)
+        for row in db.execute("SELECT name, role, base, algorithm FROM model ORDER BY rowid")
+    ]
+
+
+def arms(db: sqlite3.Connection) -> list[ArmRow]:
+    """All arms: base models first, then rl, then distilled; then in order of arrival."""
+    rows = db.execute(
+        "SELECT a.id, a.key, a.spec, a.model, COALESCE(m.role, ''), COALESCE(m.base, ''),"
+        " COALESCE(m.algorithm, '') FROM arm a LEFT JOIN model m ON m.name = a.model"
+        " ORDER BY CASE m.role WHEN 'base' THEN 0 WHEN 'rl' THEN 1 WHEN 'distilled' THEN 2"
+        " ELSE 3 END, a.id"
+    )
+    return [
+        ArmRow(row[0], row[1], ArmSpec.from_json(json.loads(row[2])), ModelRow(*row[3:]))
+        for row in rows
+    ]
+
+
+def tallies(db: sqlite3.Connection, dataset: str | None = None) -> dict[tuple[int, int], Tally]:
+    """Counts by (arm id, problem id)."""
+    where, values = ("", ()) if dataset is None else (" WHERE p.dataset = ?", (dataset,))
+    rows = db.execute(
+        "SELECT t.arm_id, t.problem_id, t.completions, t.recorded, t.correct, t.wrong,"
+        f" t.undecided FROM tally t JOIN problem p ON p.id = t.problem_id{where}",
+        values,
+    )
+    return {(row[0], row[1]): Tally(*row[2:]) for row in rows}
+
+
+def answers(db: sqlite3.Connection, arm_id: int, problem_id: int) -> list[AnswerCount]:
+    """Distinct answers of a cell, most frequent first."""
+    rows = db.execute(
+        "SELECT v.answer, v.outcome, COUNT(*) FROM completion c"
+        " JOIN problem p ON p.id = c.problem_id"
+        " JOIN verdict v ON v.completion_id = c.id AND v.verifier = p.verifier"
+        " WHERE c.arm_id = ? AND c.problem_id = ?"
+        " GROUP BY v.answer, v.outcome ORDER BY COUNT(*) DESC, v.answer",
+        (arm_id, problem_id),
+    )
+    return [AnswerCount(answer, Outcome(outcome), count) for answer, outcome, count in rows]
+
+
+def prompt(db: sqlite3.Connection, arm_id: int, problem_id: int) -> PromptRow | None:
+    """The exact prompt of a cell, once it was sampled or imported with one."""
+    row = db.execute(
+        "SELECT text, ids FROM prompt WHERE arm_id = ? AND problem_id = ?", (arm_id, problem_id)
+    ).fetchone()
+    return PromptRow(row[0], tuple(unpack_ints(row[1]).tolist())) if row else None
+
+
+def heads(db: sqlite3.Connection, arm_id: int, problem_id: int) -> list[CompletionHead]:
+    """The completions of a cell by sample index, without text."""
+    rows = db.execute(
+        f"SELECT {_HEAD_COLUMNS} FROM {_HEAD_TABLES}"
+        " WHERE c.arm_id = ? AND c.problem_id = ? ORDER BY c.sample_index",
+        (arm_id, problem_id),
+    )
+    return [_head(row) for row in rows]
+
+
+def trace(db: sqlite3.Connection, completion_id: int) -> TraceRow | None:
+    """A completion with its tokens and every model's scores of it."""
+    row = db.execute(
+        f"SELECT {_HEAD_COLUMNS}, c.arm_id, c.problem_id, c.seed, c.source, c.text,"
+        f" COALESCE(v.detail, ''), t.ids, t.ends, t.logprobs, t.exact FROM {_HEAD_TABLES}"
+        " LEFT JOIN token_data t ON t.completion_id = c.id WHERE c.id = ?",
+        (completion_id,),
+    ).fetchone()
+    if row is None:
+        return None
+    arm_id, problem_id, seed, source, text, detail, ids, ends, logprobs, exact = row[9:]
+    tokens = None
+    if ids is not None:
+        raw = None if logprobs is None else unpack_floats(logprobs)
+        tokens = Tokens(unpack_ints(ids), unpack_ints(ends), raw, bool(exact))
+    return TraceRow(
+        head=_head(row[:9]),
+        arm_id=arm_id,
+        problem_id=problem_id,
+        seed=seed,
+        source=source,
+        text=text,
+        tokens=tokens,
+        detail=detail,
+        scores=_scores(db, completion_id),
+    )
+
+
+def unscored(db: sqlite3.Connection, scorer_id: int, completion_ids: Iterable[int]) -> list[int]:
+    """Which of these completions the scorer has not scored yet."""
+    done = {
+        row[0]
+        for row in db.execute("SELECT completion_id FROM score WHERE scorer_id = ?", (scorer_id,))
+    }
+    return [completion_id for completion_id in completion_ids if completion_id not in done]
+
+
+def mean_logprobs(
+    db: sqlite3.Connection, arm_id: int, problem_id: int
+) -> dict[int, dict[str, float]]:
+    """Mean token logprob of each completion: id -> {'own': …, '<scorer model>': …}."""
+    means: dict[int, dict[str, float]] = {}
+    own = db.execute(
+        "SELECT id, mean_logprob FROM completion WHERE arm_id = ? AND problem_id = ?"
+        " AND mean_logprob IS NOT NULL",
+        (arm_id, problem_id),
+    )
+    for completion_id, mean in own:
+        means.setdefault(completion_id, {})["own"] = mean
+    scored = db.execute(
+        "SELECT c.id, s.model, score.mean_logprob FROM completion c"
+        " JOIN score ON score.completion_id = c.id JOIN scorer s ON s.id = score.scorer_id"
+        " WHERE c.arm_id = ? AND c.problem_id = ? AND score.mean_logprob IS NOT NULL",
+        (arm_id, problem_id),
+    )
+    for completion_id, model, mean in scored:
+        means.setdefault(completion_id, {})[model] = mean
+    return means
+
+
+_HEAD_COLUMNS = (
+    "c.id, c.sample_index, c.n_tokens, c.mean_logprob, c.finish, c.origin, v.outcome,"
+    " COALESCE(v.answer, ''), COALESCE(v.method, '')"
+)
+_HEAD_TABLES = (
+    "completion c JOIN problem p ON p.id = c.problem_id"
+    " LEFT JOIN verdict v ON v.completion_id = c.id AND v.verifier = p.verifier"
+)
+
+
+def _head(row: tuple[object, ...]) -> CompletionHead:
+    completion_id, index, n_tokens, mean, finish, origin, outcome, answer, method = row
+    return CompletionHead(
+        id=completion_id,  # type: ignore[arg-type]
+        index=index,  # type: ignore[arg-type]
+        n_tokens=n_tokens,  # type: ignore[arg-type]
+        mean_logprob=mean,  # type: ignore[arg-type]
+        finish=FinishReason(str(finish)),
+        origin=Origin(str(origin)),
+        outcome=None if outcome is None else Outcome(str(outcome)),
+        answer=str(answer),
+        method=str(method),
+    )
+
+
+def _scores(db: sqlite3.Connection, completion_id: int) -> dict[ScorerRow, TokenScores]:
+    rows = db.execute(
+        "SELECT s.id, s.model, s.checkpoint, s.tokenizer, s.engine, s.dtype, score.logprobs,"
+        " score.ranks, score.entropies, score.top, score.top_ids, score.top_logprobs,"
+        " score.top_texts FROM score JOIN scorer s ON s.id = score.scorer_id"
+        " WHERE score.completion_id = ? ORDER BY score.created",
+        (completion_id,),
+    )
+    found: dict[ScorerRow, TokenScores] = {}
+    for row in rows:
+        logprobs, ranks, entropies, top, top_ids, top_logprobs, top_texts = row[6:]
+        found[ScorerRow(*row[:6])] = TokenScores(
+            logprobs=unpack_floats(logprobs),
+            ranks=unpack_ints(ranks),
+            entropies=unpack_floats(entropies),
+            top_ids=unpack_ints(top_ids).reshape(-1, top) if top else unpack_ints(top_ids),
+            top_logprobs=(
+                unpack_floats(top_logprobs).reshape(-1, top) if top else unpack_floats(top_logprobs)
+            ),
+            top_texts=unpack_texts(top_texts),
+        )
+    return found

@@ -1,0 +1,162 @@
+"""Standing requests. Asking for the same thing again raises its target and queues it again."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from explorer.core.arm import Sampling, canonical_json
+from explorer.errors import ExplorerError
+from explorer.store.connection import transaction
+from explorer.store.revisions import Topic, bump
+from explorer.store.rows import RequestRow
+
+INTERACTIVE: Final = 0
+"""Priority of what a person is looking at; lower numbers run first."""
+
+BATCH: Final = 10
+"""Priority of requests made from the command line for many problems."""
+
+
+def ask_for_completions(
+    db: sqlite3.Connection,
+    model: str,
+    problem_id: int,
+    sampling: Sampling,
+    n: int,
+    priority: int = INTERACTIVE,
+) -> int:
+    """Ask that `model` shall have `n` completions of a problem; returns the request's id."""
+    settings = canonical_json(sampling.to_json())
+    key = canonical_json(["sample", model, problem_id, settings])
+    return _ask(db, key, "sample", model, problem_id, settings, n, None, None, priority)
+
+
+def ask_for_scores(
+    db: sqlite3.Connection,
+    scorer: str,
+    problem_id: int,
+    arm_id: int,
+    n: int,
+    completion_id: int | None = None,
+    priority: int = INTERACTIVE,
+) -> int:
+    """Ask that `scorer` shall have scored an arm's first `n` completions, or just one."""
+    key = canonical_json(["score", scorer, problem_id, arm_id, completion_id])
+    return _ask(db, key, "score", scorer, problem_id, None, n, arm_id, completion_id, priority)
+
+
+def set_state(
+    db: sqlite3.Connection,
+    request_id: int,
+    state: str,
+    error: ExplorerError | None = None,
+    arm_id: int | None = None,
+) -> None:
+    """Move a request to another state; keeps the arm once it is known."""
+    story = _story(error)
+    with transaction(db):
+        db.execute(
+            "UPDATE request SET state = ?, error = ?, arm_id = COALESCE(?, arm_id), updated = ?"
+            " WHERE id = ?",
+            (state, json.dumps(story), arm_id, time.time(), request_id),
+        )
+        bump(db, Topic.REQUESTS)
+
+
+def cancel(db: sqlite3.Connection, problem_id: int | None = None) -> int:
+    """Cancel open requests, of one problem or all; returns how many. What is stored stays."""
+    where, values = ("", ()) if problem_id is None else (" AND problem_id = ?", (problem_id,))
+    with transaction(db):
+        cursor = db.execute(
+            "UPDATE request SET state = 'cancelled', updated = ?"
+            f" WHERE state IN ('queued', 'running'){where}",
+            (time.time(), *values),
+        )
+        bump(db, Topic.REQUESTS)
+    return cursor.rowcount
+
+
+def requeue_running(db: sqlite3.Connection) -> None:
+    """A new sampler takes up what a killed one left half-done."""
+    with transaction(db):
+        db.execute("UPDATE request SET state = 'queued' WHERE state = 'running'")
+        bump(db, Topic.REQUESTS)
+
+
+def open_requests(db: sqlite3.Connection) -> list[RequestRow]:
+    """Queued and running requests, most urgent first."""
+    return select(db, "state IN ('queued', 'running')", ())
+
+
+def select(
+    db: sqlite3.Connection, where: str, values: tuple[object, ...], limit: int = -1
+) -> list[RequestRow]:
+    """Requests that satisfy a fixed condition, most urgent first.
+
+    Among interactive ones the latest comes first: it is what a person looks at now.
+    """
+    rows = db.execute(
+        "SELECT id, kind, model, problem_id, sampling, n, arm_id, completion_id, priority, state,"
+        f" error, asked, updated FROM request WHERE {where}"
+        f" ORDER BY priority, CASE priority WHEN {INTERACTIVE} THEN -asked ELSE asked END, id"
+        " LIMIT ?",
+        (*values, limit),
+    )
+    return [_row(row) for row in rows]
+
+
+def _ask(
+    db: sqlite3.Connection,
+    key: str,
+    kind: str,
+    model: str,
+    problem_id: int,
+    sampling: str | None,
+    n: int,
+    arm_id: int | None,
+    completion_id: int | None,
+    priority: int,
+) -> int:
+    now = time.time()
+    with transaction(db):
+        row = db.execute(
+            "INSERT INTO request (key, kind, model, problem_id, sampling, n, arm_id,"
+            " completion_id, priority, state, error, asked, updated)"
+            " VALUES (?,?,?,?,?,?,?,?,?,'queued','{}',?,?)"
+            " ON CONFLICT (key) DO UPDATE SET n = MAX(n, excluded.n), state = 'queued',"
+            " error = '{}', priority = MIN(priority, excluded.priority), asked = excluded.asked,"
+            " updated = excluded.updated RETURNING id",
+            (key, kind, model, problem_id, sampling, n, arm_id, completion_id, priority, now, now),
+        ).fetchone()
+        bump(db, Topic.REQUESTS)
+    return int(row[0])
+
+
+def _story(error: ExplorerError | None) -> dict[str, Any]:
+    if error is None:
+        return {}
+    return {"title": error.title, "detail": error.detail, "hint": error.hint}
+
+
+def _row(row: tuple[Any, ...]) -> RequestRow:
+    error: Mapping[str, Any] = json.loads(row[10])
+    sampling = Sampling.from_json(json.loads(row[4])) if row[4] else None
+    return RequestRow(
+        id=row[0],
+        kind=row[1],
+        model=row[2],
+        problem_id=row[3],
+        sampling=sampling,
+        n=row[5],
+        arm_id=row[6],
+        completion_id=row[7],
+        priority=row[8],
+        state=row[9],
+        error=error,
+        asked=row[11],
+        updated=row[12],
+    )

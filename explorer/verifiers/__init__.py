@@ -1,0 +1,1 @@
+"""What decides right or wrong: one Protocol, one module per kind of answer, a pool of processes."""

@@ -1,0 +1,44 @@
+"""The contract that every verifier keeps.
+
+A verifier is pure and synchronous: text and problem in, verdict out. The pool runs it in worker
+processes with a time limit, because checking mathematics can hang.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from explorer.core.completion import Outcome
+from explorer.core.problem import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """The answer found in a completion and how it was found ('boxed', 'phrase', ...)."""
+
+    answer: str
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether an extracted answer is right, and a remark where that is not obvious."""
+
+    outcome: Outcome
+    detail: str = ""
+
+
+class Verifier(Protocol):
+    """Extraction is cheap and runs anywhere; `decide` may be slow and runs in a worker process.
+
+    Decisions are memoised per (problem, answer, verifier version), so `decide` must depend on
+    nothing else.
+    """
+
+    name: str
+    version: str
+
+    def extract(self, text: str) -> Extracted: ...
+
+    def decide(self, problem: Problem, answer: str) -> Decision: ...
