@@ -17,8 +17,6 @@ from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from typing import Any
 
-import numpy as np
-
 KEY_PREFIX = "a1:"
 PROMPT_PREFIX = "p1:"
 
@@ -115,6 +113,9 @@ def canonical_json(value: Any) -> str:
 
 def prompt_digest(token_ids: Sequence[int]) -> str:
     """Identity of a rendered prompt: its token ids as little-endian int32."""
+    # Imported here: the settings need this module before the first paint, and numpy is slow.
+    import numpy as np
+
     return _digest(PROMPT_PREFIX, np.asarray(token_ids, dtype="<i4").tobytes())
 
 

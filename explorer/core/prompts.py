@@ -7,6 +7,7 @@ statement are text, never fields.
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 
@@ -62,6 +63,17 @@ class Template:
             return self.text
         turns = {"chat": self.text, "system": self.system, "prefill": self.prefill}
         return canonical_json(turns)
+
+    @classmethod
+    def from_canonical(cls, name: str, canonical: str) -> Template:
+        """The template that has this canonical form."""
+        try:
+            turns = json.loads(canonical)
+        except ValueError:
+            turns = None
+        if isinstance(turns, dict) and turns.keys() == {"chat", "system", "prefill"}:
+            return cls(name, turns["chat"], True, turns["system"], turns["prefill"])
+        return cls(name, canonical)
 
     def fill(self, problem: Problem) -> str | list[Message]:
         """The problem in this template: text, or chat turns (last one 'assistant' if prefilled).

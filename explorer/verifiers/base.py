@@ -32,6 +32,8 @@ class Decision:
 class Verifier(Protocol):
     """Extraction is cheap and runs anywhere; `decide` may be slow and runs in a worker process.
 
+    `quick` decides the cases that need no worker, exactly as `decide` would, else gives None.
+
     Decisions are memoised per (problem, answer, verifier version), so `decide` must depend on
     nothing else.
     """
@@ -40,5 +42,7 @@ class Verifier(Protocol):
     version: str
 
     def extract(self, text: str) -> Extracted: ...
+
+    def quick(self, problem: Problem, answer: str) -> Decision | None: ...
 
     def decide(self, problem: Problem, answer: str) -> Decision: ...
