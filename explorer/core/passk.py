@@ -51,7 +51,7 @@ def pass_at_k(c: int, n: int, k: int) -> float:
     Raises:
         ValueError: c is not in 0..n, or k is not in 1..n.
     """
-    return float(-np.expm1(log_fail_at_k(c, n, k)))
+    return float(0.0 - np.expm1(log_fail_at_k(c, n, k)))  # 0.0 -: never a negative zero
 
 
 def standard_ks(n: int) -> tuple[int, ...]:

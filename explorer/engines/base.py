@@ -15,11 +15,37 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from explorer.core.arm import Sampling
 from explorer.core.completion import FinishReason, Tokens, TokenScores
 from explorer.core.prompts import Message, RenderedPrompt
+
+
+@dataclass(frozen=True, slots=True)
+class EngineConfig:
+    """Which model to load, and how.
+
+    Attributes:
+        source: a checkpoint folder, or a hub name `owner/name`, optionally `@revision`.
+        engine: name in the registry.
+        dtype: 'auto', 'float32', 'bfloat16' or 'float16'.
+        device: 'auto', 'cpu' or 'cuda'.
+        context: most tokens of prompt + completion; 0 = what the model holds.
+        batch_size: most completions at once; 0 = what memory allows.
+        log_path: file that the engine's output is appended to; None = thrown away.
+        threads: CPU threads; 0 = the library's own choice.
+    """
+
+    source: str
+    engine: str = "transformers"
+    dtype: str = "auto"
+    device: str = "auto"
+    context: int = 0
+    batch_size: int = 0
+    log_path: Path | None = None
+    threads: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +95,11 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Sampled:
-    """A finished completion. Its text is the decoded tokens without control tokens."""
+    """A finished completion. Its text is the decoded tokens without control tokens.
+
+    A stop string is cut from the text, with all after it; its tokens are kept, with empty spans
+    (the token that it begins in keeps the part before it).
+    """
 
     index: int
     text: str

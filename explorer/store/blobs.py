@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 import zlib
+from array import array
+from typing import Any
 
 import numpy as np
 
@@ -33,3 +36,29 @@ def pack_texts(texts: list[list[str]]) -> bytes:
 def unpack_texts(blob: bytes) -> list[list[str]]:
     texts: list[list[str]] = json.loads(zlib.decompress(blob))
     return texts
+
+
+def pack_int_list(values: list[int]) -> bytes:
+    """As `pack_ints`, for a list, and faster than by way of an array of numpy's.
+
+    Raises:
+        TypeError, OverflowError: a value is not an integer of 32 bits.
+    """
+    return _little_endian(array("i", values)).tobytes()
+
+
+def pack_float_list(values: list[float]) -> tuple[bytes, float]:
+    """As `pack_floats`, for a non-empty list; also the mean of what is stored.
+
+    Raises:
+        TypeError: a value is not a number.
+    """
+    floats = array("f", values)
+    return _little_endian(floats).tobytes(), sum(floats) / len(floats)
+
+
+def _little_endian(values: array[Any]) -> array[Any]:
+    if sys.byteorder == "big":
+        values = values[:]
+        values.byteswap()
+    return values

@@ -24,19 +24,21 @@ from explorer.store.rows import ModelRow, ScorerRow
 
 
 def put_problems(db: sqlite3.Connection, problems: Iterable[Problem]) -> dict[str, int]:
-    """Store problems of one dataset in file order; returns name -> row id."""
+    """Store problems of one dataset in file order; returns name -> row id.
+
+    Where what a verifier sees of a problem has changed, its verdicts are dropped: its completions
+    are ungraded until somebody grades them again.
+    """
     ids: dict[str, int] = {}
     with transaction(db):
         for position, problem in enumerate(problems):
-            values = (
-                problem.statement,
-                problem.gold,
-                problem.family,
-                problem.level,
-                problem.note,
-                problem.verifier,
-                canonical_json(dict(problem.extra)),
-            )
+            values = _problem_values(problem)
+            before = db.execute(
+                f"SELECT id, {PROBLEM_COLUMNS} FROM problem WHERE dataset = ? AND name = ?",
+                (problem.dataset, problem.name),
+            ).fetchone()
+            if before and _decides_otherwise(problem_from_columns(before[1:]), problem):
+                _forget_verdicts(db, before[0])
             row = db.execute(
                 "INSERT INTO problem (statement, gold, family, level, note, verifier, extra,"
                 " dataset, name, position) VALUES (?,?,?,?,?,?,?,?,?,?)"
@@ -51,6 +53,24 @@ def put_problems(db: sqlite3.Connection, problems: Iterable[Problem]) -> dict[st
     return ids
 
 
+def add_problem(db: sqlite3.Connection, problem: Problem) -> tuple[int, Problem]:
+    """Store a problem unless its dataset already has one of that name; returns what is stored."""
+    with transaction(db):
+        cursor = db.execute(
+            "INSERT INTO problem (statement, gold, family, level, note, verifier, extra, dataset,"
+            " name, position) SELECT ?,?,?,?,?,?,?,?,?, COALESCE(MAX(position) + 1, 0)"
+            " FROM problem WHERE dataset = ? ON CONFLICT (dataset, name) DO NOTHING",
+            (*_problem_values(problem), problem.dataset, problem.name, problem.dataset),
+        )
+        if cursor.rowcount == 1:
+            bump(db, Topic.PROBLEMS)
+    row = db.execute(
+        f"SELECT id, {PROBLEM_COLUMNS} FROM problem WHERE dataset = ? AND name = ?",
+        (problem.dataset, problem.name),
+    ).fetchone()
+    return int(row[0]), problem_from_columns(row[1:])
+
+
 def put_models(db: sqlite3.Connection, models: Iterable[ModelRow]) -> None:
     """Store or update how models are described (role, base, algorithm)."""
     with transaction(db):
@@ -59,6 +79,17 @@ def put_models(db: sqlite3.Connection, models: Iterable[ModelRow]) -> None:
             " ON CONFLICT (name) DO UPDATE SET role=excluded.role, base=excluded.base,"
             " algorithm=excluded.algorithm",
             [(m.name, m.role, m.base, m.algorithm) for m in models],
+        )
+        bump(db, Topic.PROBLEMS)
+
+
+def add_model(db: sqlite3.Connection, model: ModelRow) -> None:
+    """Store a model's description unless it already has one."""
+    with transaction(db):
+        db.execute(
+            "INSERT INTO model (name, role, base, algorithm) VALUES (?,?,?,?)"
+            " ON CONFLICT DO NOTHING",
+            (model.name, model.role, model.base, model.algorithm),
         )
         bump(db, Topic.PROBLEMS)
 
@@ -121,6 +152,39 @@ def put_scorer(db: sqlite3.Connection, scorer: ScorerRow) -> int:
             (key, scorer.model, *identity),
         )
     return int(db.execute("SELECT id FROM scorer WHERE key = ?", (key,)).fetchone()[0])
+
+
+def _problem_values(problem: Problem) -> tuple[str, ...]:
+    return (
+        problem.statement,
+        problem.gold,
+        problem.family,
+        problem.level,
+        problem.note,
+        problem.verifier,
+        canonical_json(dict(problem.extra)),
+    )
+
+
+def _decides_otherwise(before: Problem, after: Problem) -> bool:
+    """Whether a verifier could decide otherwise now; families and notes do not count."""
+    old = (before.statement, before.gold, before.verifier, dict(before.extra))
+    return old != (after.statement, after.gold, after.verifier, dict(after.extra))
+
+
+def _forget_verdicts(db: sqlite3.Connection, problem_id: int) -> None:
+    db.execute("DELETE FROM decision WHERE problem_id = ?", (problem_id,))
+    db.execute(
+        "DELETE FROM verdict WHERE completion_id IN"
+        " (SELECT c.id FROM tally t CROSS JOIN completion c ON c.arm_id = t.arm_id"
+        " AND c.problem_id = t.problem_id WHERE t.problem_id = ?)",
+        (problem_id,),
+    )
+    db.execute(
+        "UPDATE tally SET correct = 0, wrong = 0, undecided = 0 WHERE problem_id = ?",
+        (problem_id,),
+    )
+    bump(db, Topic.COUNTS)
 
 
 def problem_from_columns(columns: tuple[str, ...]) -> Problem:

@@ -10,13 +10,38 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from explorer.core.completion import Completion, Origin, Outcome, TokenScores, Verdict
+from explorer.core.completion import Completion, Origin, Outcome, Tokens, TokenScores, Verdict
 from explorer.store.blobs import pack_floats, pack_ints, pack_texts
 from explorer.store.connection import transaction
 from explorer.store.revisions import Topic, bump
+
+
+class PackedTokens(NamedTuple):
+    """`Tokens` as the blobs that are stored."""
+
+    ids: bytes
+    ends: bytes
+    logprobs: bytes | None
+    exact: bool
+
+
+class PackedCompletion(NamedTuple):
+    """A completion as the columns that are stored; for readers of large files."""
+
+    sample_index: int
+    seed: int
+    text: str
+    finish: str
+    n_tokens: int | None
+    mean_logprob: float | None
+    origin: str
+    source: str
+    tokens: PackedTokens | None
+    verdict: Verdict | None
 
 
 def append(
@@ -30,22 +55,49 @@ def append(
     Returns:
         The row id of each new completion, None where that index was already stored.
     """
-    ids: list[int | None] = []
+    packed = [_pack(completion, verdict) for completion, verdict in completions]
+    return append_packed(db, arm_id, problem_id, packed)
+
+
+def append_packed(
+    db: sqlite3.Connection, arm_id: int, problem_id: int, rows: Sequence[PackedCompletion]
+) -> list[int | None]:
+    """As `append`."""
+    if not rows:
+        return []
     with transaction(db):
-        added: Counter[str] = Counter()
-        for completion, verdict in completions:
-            row_id = _insert(db, arm_id, problem_id, completion)
-            ids.append(row_id)
-            if row_id is None:
+        taken = _stored_indices(db, arm_id, problem_id, rows)
+        (last,) = db.execute("SELECT COALESCE(MAX(id), 0) FROM completion").fetchone()
+        ids: list[int | None] = []
+        new: list[tuple[int, PackedCompletion]] = []
+        for row in rows:
+            if row.sample_index in taken:
+                ids.append(None)
                 continue
-            added["completions"] += 1
-            added["recorded"] += completion.origin is Origin.RECORDED
-            if verdict is not None:
-                added[verdict.outcome.value] += 1
-                _insert_verdict(db, row_id, verdict)
-        _add_to_tally(db, arm_id, problem_id, added)
+            taken.add(row.sample_index)
+            last += 1
+            ids.append(last)
+            new.append((last, row))
+        _insert(db, arm_id, problem_id, new)
+        _insert_verdicts(db, [(row_id, row.verdict) for row_id, row in new if row.verdict])
+        _count_new(db, arm_id, problem_id, [row for _, row in new])
         bump(db, Topic.COUNTS)
     return ids
+
+
+def add_tokens(db: sqlite3.Connection, completion_id: int, tokens: Tokens) -> None:
+    """Give tokens to a completion that was stored as text only; others keep theirs."""
+    ids, ends, logprobs, exact = _pack_tokens(tokens)
+    with transaction(db):
+        cursor = db.execute(
+            "INSERT INTO token_data VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING",
+            (completion_id, ids, ends, logprobs, int(exact)),
+        )
+        if cursor.rowcount == 1:
+            db.execute(
+                "UPDATE completion SET n_tokens = ? WHERE id = ?", (len(tokens), completion_id)
+            )
+            bump(db, Topic.COUNTS)
 
 
 def record_verdicts(
@@ -56,16 +108,19 @@ def record_verdicts(
 ) -> None:
     """Store or replace the verdicts of completions of one cell; keys are completion ids."""
     with transaction(db):
+        (own,) = db.execute("SELECT verifier FROM problem WHERE id = ?", (problem_id,)).fetchone()
         added: Counter[str] = Counter()
         for completion_id, verdict in verdicts.items():
+            if verdict.verifier != own:
+                continue
             previous = db.execute(
                 "SELECT outcome FROM verdict WHERE completion_id = ? AND verifier = ?",
-                (completion_id, verdict.verifier),
+                (completion_id, own),
             ).fetchone()
             if previous:
                 added[previous[0]] -= 1
             added[verdict.outcome.value] += 1
-            _insert_verdict(db, completion_id, verdict)
+        _insert_verdicts(db, verdicts.items())
         _add_to_tally(db, arm_id, problem_id, added)
         bump(db, Topic.COUNTS)
 
@@ -140,64 +195,80 @@ def missing_indices(db: sqlite3.Connection, arm_id: int, problem_id: int, n: int
     return [index for index in range(n) if index not in stored]
 
 
-def _insert(
-    db: sqlite3.Connection, arm_id: int, problem_id: int, completion: Completion
-) -> int | None:
+def _pack(completion: Completion, verdict: Verdict | None) -> PackedCompletion:
     tokens = completion.tokens
-    logprobs = tokens.logprobs if tokens else None
-    cursor = db.execute(
-        "INSERT INTO completion (arm_id, problem_id, sample_index, seed, text, finish, n_tokens,"
-        " mean_logprob, origin, source, created) VALUES (?,?,?,?,?,?,?,?,?,?,?)"
-        " ON CONFLICT (arm_id, problem_id, sample_index) DO NOTHING",
-        (
-            arm_id,
-            problem_id,
-            completion.index,
-            completion.seed,
-            completion.text,
-            completion.finish.value,
-            len(tokens) if tokens else None,
-            _mean(logprobs),
-            completion.origin.value,
-            completion.source,
-            time.time(),
-        ),
+    mean = None
+    if tokens is not None and tokens.logprobs is not None and len(tokens):
+        mean = float(np.mean(tokens.logprobs, dtype=np.float64))
+    return PackedCompletion(
+        sample_index=completion.index,
+        seed=completion.seed,
+        text=completion.text,
+        finish=completion.finish.value,
+        n_tokens=None if tokens is None else len(tokens),
+        mean_logprob=mean,
+        origin=completion.origin.value,
+        source=completion.source,
+        tokens=None if tokens is None else _pack_tokens(tokens),
+        verdict=verdict,
     )
-    if cursor.rowcount != 1:
-        return None
-    row_id = cursor.lastrowid
-    assert row_id is not None
-    if tokens:
-        db.execute(
-            "INSERT INTO token_data VALUES (?,?,?,?,?)",
-            (
-                row_id,
-                pack_ints(tokens.ids),
-                pack_ints(tokens.ends),
-                None if logprobs is None else pack_floats(logprobs),
-                int(tokens.exact),
-            ),
-        )
-    return row_id
 
 
-def _mean(logprobs: Sequence[float] | np.ndarray | None) -> float | None:
-    return None if logprobs is None or len(logprobs) == 0 else float(np.mean(logprobs))
+def _pack_tokens(tokens: Tokens) -> PackedTokens:
+    logprobs = None if tokens.logprobs is None else pack_floats(tokens.logprobs)
+    return PackedTokens(pack_ints(tokens.ids), pack_ints(tokens.ends), logprobs, tokens.exact)
 
 
-def _insert_verdict(db: sqlite3.Connection, completion_id: int, verdict: Verdict) -> None:
-    db.execute(
+def _stored_indices(
+    db: sqlite3.Connection, arm_id: int, problem_id: int, rows: Sequence[PackedCompletion]
+) -> set[int]:
+    indices = [row.sample_index for row in rows]
+    found = db.execute(
+        "SELECT sample_index FROM completion"
+        " WHERE arm_id = ? AND problem_id = ? AND sample_index BETWEEN ? AND ?",
+        (arm_id, problem_id, min(indices), max(indices)),
+    )
+    return {row[0] for row in found}
+
+
+def _insert(
+    db: sqlite3.Connection,
+    arm_id: int,
+    problem_id: int,
+    new: Sequence[tuple[int, PackedCompletion]],
+) -> None:
+    now = time.time()
+    db.executemany(
+        "INSERT INTO completion (id, arm_id, problem_id, created, sample_index, seed, text,"
+        " finish, n_tokens, mean_logprob, origin, source) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+        [(row_id, arm_id, problem_id, now, *row[:8]) for row_id, row in new],
+    )
+    db.executemany(
+        "INSERT INTO token_data VALUES (?,?,?,?,?)",
+        [(row_id, *row.tokens) for row_id, row in new if row.tokens],
+    )
+
+
+def _insert_verdicts(db: sqlite3.Connection, verdicts: Iterable[tuple[int, Verdict]]) -> None:
+    db.executemany(
         "INSERT OR REPLACE INTO verdict VALUES (?,?,?,?,?,?,?)",
-        (
-            completion_id,
-            verdict.verifier,
-            verdict.version,
-            verdict.outcome.value,
-            verdict.answer,
-            verdict.method,
-            verdict.detail,
-        ),
+        [
+            (row_id, v.verifier, v.version, v.outcome.value, v.answer, v.method, v.detail)
+            for row_id, v in verdicts
+        ],
     )
+
+
+def _count_new(
+    db: sqlite3.Connection, arm_id: int, problem_id: int, new: Sequence[PackedCompletion]
+) -> None:
+    (own,) = db.execute("SELECT verifier FROM problem WHERE id = ?", (problem_id,)).fetchone()
+    added = Counter(
+        row.verdict.outcome.value for row in new if row.verdict and row.verdict.verifier == own
+    )
+    added["completions"] = len(new)
+    added["recorded"] = sum(row.origin == Origin.RECORDED.value for row in new)
+    _add_to_tally(db, arm_id, problem_id, added)
 
 
 def _add_to_tally(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import Final
 
 from explorer.errors import StoreError
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 """How many migrations `schema` has; a cache at this version opens without importing it."""
 
 BUSY_TIMEOUT_S: Final = 20.0
@@ -56,9 +58,11 @@ def open_reader(path: Path) -> sqlite3.Connection:
             "Open the explorer, import recorded completions or sample, and it will be made.",
         )
     with store_errors(path):
-        # A read-only connection to a WAL file must still write its shared-memory index; where
-        # the folder forbids that, nobody else can be writing either, so 'immutable' is safe.
-        immutable = "" if os.access(path.parent, os.W_OK) else "&immutable=1"
+        # A read-only connection to a WAL file must still write its shared-memory index. Where
+        # the folder forbids that and no log is left, nobody is writing: 'immutable' is safe.
+        log = path.with_name(path.name + "-wal")
+        sealed = not os.access(path.parent, os.W_OK) and not (log.exists() and log.stat().st_size)
+        immutable = "&immutable=1" if sealed else ""
         db = sqlite3.connect(
             f"{path.resolve().as_uri()}?mode=ro{immutable}",
             uri=True,
@@ -66,6 +70,8 @@ def open_reader(path: Path) -> sqlite3.Connection:
             isolation_level=None,
         )
         try:
+            if not _is_cache(db):
+                raise _foreign(path)
             _check_version(_user_version(db), path)
         except BaseException:
             db.close()
@@ -75,16 +81,22 @@ def open_reader(path: Path) -> sqlite3.Connection:
 
 @contextmanager
 def transaction(db: sqlite3.Connection) -> Iterator[None]:
-    """One atomic write; takes the write lock at once so that it never fails half-way to get it."""
+    """One atomic write; takes the write lock at once so that it never fails half-way to get it.
+
+    Inside another one it joins that: the outermost commits or rolls back all of it.
+    """
+    if db.in_transaction:
+        yield
+        return
     with store_errors(database_path(db)):
         db.execute("BEGIN IMMEDIATE")
         try:
             yield
+            db.execute("COMMIT")
         except BaseException:
-            if db.in_transaction:  # SQLite has already rolled back after a full disk
+            if db.in_transaction:  # SQLite may have rolled back by itself after a full disk
                 db.execute("ROLLBACK")
             raise
-        db.execute("COMMIT")
 
 
 @contextmanager
@@ -117,7 +129,7 @@ def on_network_filesystem(path: Path, mounts: Path = Path("/proc/mounts")) -> bo
     target = str(path.resolve())
     for line in lines:
         _, mount, filesystem, *_ = line.split(" ")
-        mount = mount.replace("\\040", " ")
+        mount = re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), mount)
         inside = target == mount or target.startswith(mount.rstrip("/") + "/")
         if inside and len(mount) >= len(best):
             best, kind = mount, filesystem
@@ -125,15 +137,31 @@ def on_network_filesystem(path: Path, mounts: Path = Path("/proc/mounts")) -> bo
 
 
 def _prepare(db: sqlite3.Connection, path: Path) -> None:
-    journal = "DELETE" if on_network_filesystem(path) else "WAL"
+    if not _is_cache(db) and not _is_empty(db):
+        raise _foreign(path)
     version = _user_version(db)
     if version > SCHEMA_VERSION:
         _check_version(version, path)
-    db.execute(f"PRAGMA journal_mode = {journal}")
-    db.execute("PRAGMA synchronous = NORMAL")
+    network = on_network_filesystem(path)
+    _set_journal(db, "delete" if network else "wal")
+    # With a log, NORMAL can lose the last commits to a power cut but never breaks the file;
+    # with a rollback journal it might.
+    db.execute(f"PRAGMA synchronous = {'FULL' if network else 'NORMAL'}")
     db.execute("PRAGMA foreign_keys = ON")
     if version < SCHEMA_VERSION:
         _migrate(db, path)
+
+
+def _set_journal(db: sqlite3.Connection, mode: str) -> None:
+    """Switch the journal; SQLite does not wait by itself for others that have the file open."""
+    patience = time.monotonic() + BUSY_TIMEOUT_S
+    while db.execute("PRAGMA journal_mode").fetchone()[0] != mode:
+        try:
+            db.execute(f"PRAGMA journal_mode = {mode}")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > patience:
+                raise
+            time.sleep(0.02)
 
 
 def _migrate(db: sqlite3.Connection, path: Path) -> None:
@@ -143,15 +171,31 @@ def _migrate(db: sqlite3.Connection, path: Path) -> None:
     from explorer.store.schema import migrations
 
     with transaction(db):
-        tables = {row[0] for row in db.execute("SELECT name FROM sqlite_master")}
-        if tables and "_sqlite_migrations" not in tables:
-            raise StoreError(
-                "This SQLite file is not an rlvr-explorer cache",
-                f"{path} holds other tables.",
-                "Point [cache] path in explorer.toml at another file.",
-            )
+        if not _is_cache(db) and not _is_empty(db):
+            raise _foreign(path)
         migrations.apply(Database(db))
         db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def _is_cache(db: sqlite3.Connection) -> bool:
+    return _has_table(db, "name IN ('_sqlite_migrations', 'completion')", 2)
+
+
+def _is_empty(db: sqlite3.Connection) -> bool:
+    return not _has_table(db, "1", 1)
+
+
+def _has_table(db: sqlite3.Connection, condition: str, count: int) -> bool:
+    row = db.execute(f"SELECT COUNT(*) FROM sqlite_master WHERE {condition}").fetchone()
+    return int(row[0]) >= count
+
+
+def _foreign(path: Path) -> StoreError:
+    return StoreError(
+        "This SQLite file is not an rlvr-explorer cache",
+        f"{path} holds other tables.",
+        "Point [cache] path in explorer.toml at another file.",
+    )
 
 
 def _user_version(db: sqlite3.Connection) -> int:

@@ -88,6 +88,21 @@ def tallies(db: sqlite3.Connection, dataset: str | None = None) -> dict[tuple[in
     return {(row[0], row[1]): Tally(*row[2:]) for row in rows}
 
 
+def problem_tallies(db: sqlite3.Connection, problem_id: int) -> dict[int, Tally]:
+    """Counts of one problem by arm id."""
+    rows = db.execute(
+        "SELECT arm_id, completions, recorded, correct, wrong, undecided FROM tally"
+        " WHERE problem_id = ?",
+        (problem_id,),
+    )
+    return {row[0]: Tally(*row[1:]) for row in rows}
+
+
+def arm_sizes(db: sqlite3.Connection) -> dict[int, int]:
+    """Completions by arm id, over all problems."""
+    return dict(db.execute("SELECT arm_id, SUM(completions) FROM tally GROUP BY arm_id"))
+
+
 def answers(db: sqlite3.Connection, arm_id: int, problem_id: int) -> list[AnswerCount]:
     """Distinct answers of a cell, most frequent first."""
     rows = db.execute(
@@ -149,11 +164,12 @@ def trace(db: sqlite3.Connection, completion_id: int) -> TraceRow | None:
 
 def unscored(db: sqlite3.Connection, scorer_id: int, completion_ids: Iterable[int]) -> list[int]:
     """Which of these completions the scorer has not scored yet."""
-    done = {
-        row[0]
-        for row in db.execute("SELECT completion_id FROM score WHERE scorer_id = ?", (scorer_id,))
-    }
-    return [completion_id for completion_id in completion_ids if completion_id not in done]
+    query = "SELECT 1 FROM score WHERE completion_id = ? AND scorer_id = ?"
+    return [
+        completion_id
+        for completion_id in completion_ids
+        if db.execute(query, (completion_id, scorer_id)).fetchone() is None
+    ]
 
 
 def mean_logprobs(
@@ -177,6 +193,19 @@ def mean_logprobs(
     for completion_id, model, mean in scored:
         means.setdefault(completion_id, {})[model] = mean
     return means
+
+
+def verifier_versions(db: sqlite3.Connection, problem_id: int) -> list[str]:
+    """Versions of the problem's own verifier that its verdicts come from; normally one."""
+    rows = db.execute(
+        "SELECT DISTINCT v.version FROM tally t CROSS JOIN completion c"
+        " ON c.arm_id = t.arm_id AND c.problem_id = t.problem_id"
+        " JOIN problem p ON p.id = t.problem_id"
+        " JOIN verdict v ON v.completion_id = c.id AND v.verifier = p.verifier"
+        " WHERE t.problem_id = ? ORDER BY v.version",
+        (problem_id,),
+    )
+    return [row[0] for row in rows]
 
 
 _HEAD_COLUMNS = (

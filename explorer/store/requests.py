@@ -55,16 +55,22 @@ def set_state(
     state: str,
     error: ExplorerError | None = None,
     arm_id: int | None = None,
-) -> None:
-    """Move a request to another state; keeps the arm once it is known."""
+    asked: float | None = None,
+) -> bool:
+    """Move a request to another state; keeps the arm once it is known.
+
+    With `asked`, only if it is still open and nobody has asked again or cancelled it since that
+    time, so that a sampler never closes a request that has grown meanwhile; returns whether.
+    """
     story = _story(error)
     with transaction(db):
-        db.execute(
+        cursor = db.execute(
             "UPDATE request SET state = ?, error = ?, arm_id = COALESCE(?, arm_id), updated = ?"
-            " WHERE id = ?",
-            (state, json.dumps(story), arm_id, time.time(), request_id),
+            " WHERE id = ? AND (? IS NULL OR asked = ? AND state IN ('queued', 'running'))",
+            (state, json.dumps(story), arm_id, time.time(), request_id, asked, asked),
         )
         bump(db, Topic.REQUESTS)
+    return cursor.rowcount == 1
 
 
 def cancel(db: sqlite3.Connection, problem_id: int | None = None) -> int:
@@ -109,6 +115,9 @@ def select(
     return [_row(row) for row in rows]
 
 
+_OPEN: Final = "state IN ('queued', 'running')"
+
+
 def _ask(
     db: sqlite3.Connection,
     key: str,
@@ -127,9 +136,14 @@ def _ask(
             "INSERT INTO request (key, kind, model, problem_id, sampling, n, arm_id,"
             " completion_id, priority, state, error, asked, updated)"
             " VALUES (?,?,?,?,?,?,?,?,?,'queued','{}',?,?)"
-            " ON CONFLICT (key) DO UPDATE SET n = MAX(n, excluded.n), state = 'queued',"
-            " error = '{}', priority = MIN(priority, excluded.priority), asked = excluded.asked,"
-            " updated = excluded.updated RETURNING id",
+            " ON CONFLICT (key) DO UPDATE SET error = '{}',"
+            " state = CASE state WHEN 'running' THEN 'running' ELSE 'queued' END,"
+            # An open request keeps the higher target and urgency; a closed one starts afresh.
+            f" n = CASE WHEN {_OPEN} THEN MAX(n, excluded.n) ELSE excluded.n END,"
+            f" priority = CASE WHEN {_OPEN} THEN MIN(priority, excluded.priority)"
+            " ELSE excluded.priority END,"
+            # Strictly later, so that `asked` tells two askings apart on a coarse clock too.
+            " asked = MAX(excluded.asked, asked + 1e-6), updated = excluded.updated RETURNING id",
             (key, kind, model, problem_id, sampling, n, arm_id, completion_id, priority, now, now),
         ).fetchone()
         bump(db, Topic.REQUESTS)

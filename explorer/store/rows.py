@@ -173,7 +173,10 @@ class LiveRow:
 
 @dataclass(frozen=True, slots=True)
 class SamplerRow:
-    """What the sampler last said of itself; `heartbeat` tells whether it still lives."""
+    """What the sampler last said of itself; `heartbeat` tells whether it still lives.
+
+    `stop_requested` is 0, or when a stop was asked for, in milliseconds since 1970.
+    """
 
     pid: int
     host: str

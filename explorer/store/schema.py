@@ -18,6 +18,15 @@ def m001_first_schema(db: Database) -> None:
             db.execute(statement)
 
 
+@migrations()
+def m002_imported_files(db: Database) -> None:
+    """Which version of a recorded file is already in, so that a start need not read it again."""
+    db.execute(
+        "CREATE TABLE imported (path TEXT PRIMARY KEY, size INTEGER NOT NULL,"
+        " modified INTEGER NOT NULL, finished REAL NOT NULL) STRICT"
+    )
+
+
 _FIRST_SCHEMA = """
 CREATE TABLE model (
   name TEXT PRIMARY KEY, role TEXT NOT NULL, base TEXT NOT NULL, algorithm TEXT NOT NULL

@@ -63,8 +63,8 @@ def request_stop(db: sqlite3.Connection) -> bool:
     """Ask the running sampler to finish; False when none has reported for a while."""
     with transaction(db):
         cursor = db.execute(
-            "UPDATE sampler SET stop_requested = 1 WHERE state != 'stopped' AND heartbeat > ?",
-            (time.time() - STALE_AFTER_S,),
+            "UPDATE sampler SET stop_requested = ? WHERE state != 'stopped' AND heartbeat > ?",
+            (int(1000 * time.time()), time.time() - STALE_AFTER_S),
         )
         bump(db, Topic.SAMPLER)
     return cursor.rowcount == 1

@@ -1,0 +1,1 @@
+"""Arguments and printing only: every command imports its work inside its function."""

@@ -1,0 +1,73 @@
+"""`rlvr-explorer export`: completions as JSON lines, for others and for another cache."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from explorer.cli.options import read_settings, workspace_option
+
+
+@click.command("export", short_help="Write completions as JSON lines.")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE")
+@workspace_option
+@click.option("-d", "--dataset", default="", help="Only this dataset.")
+@click.option(
+    "-p", "--problems", default="", metavar="NAMES", help="Only these: names, patterns or a filter."
+)
+@click.option(
+    "-m",
+    "--model",
+    "models",
+    multiple=True,
+    metavar="MODEL|KEY",
+    help="Only this one's; again for more.",
+)
+@click.option("--no-scores", is_flag=True, help="Leave out what models think of the tokens.")
+@click.option("--exact", is_flag=True, help="All digits of every float, not six.")
+@click.option("--force", is_flag=True, help="Replace a file that is there.")
+def command(
+    file: Path,
+    where: Path | None,
+    dataset: str,
+    problems: str,
+    models: tuple[str, ...],
+    no_scores: bool,
+    exact: bool,
+    force: bool,
+) -> None:
+    """Write completions as JSON lines.
+
+    FILE is gzipped if its name ends in .gz. It holds problems, arms, prompts, completions with
+    tokens and verdicts, and scores; `import` reads it back, here or elsewhere.
+    """
+    from contextlib import closing
+
+    from explorer.cli.run import printable
+    from explorer.errors import UsageError
+    from explorer.exchange.exporter import Selection, export
+    from explorer.store import queries
+    from explorer.store.connection import open_reader
+    from explorer.views.report_reader import read_shown, select
+    from explorer.views.selection import select_arms
+
+    settings = read_settings(where)
+    if file.exists() and not force:
+        raise UsageError(f"{file} is there already", "", "Add --force to replace it.")
+    with closing(open_reader(settings.workspace.cache)) as db:
+        rows = select(db, read_shown(db, settings), problems or "all", dataset)
+        arms = queries.arms(db)
+        chosen = {arm.id for name in models for arm in select_arms(arms, name)}
+        selection = Selection(
+            dataset=dataset or None,
+            problems={row.id for row in rows} if problems else None,
+            arms=chosen if models else None,
+            scores=not no_scores,
+            exact=exact,
+        )
+        report = export(db, file, selection)
+    counts = f"{report.completions:,} completions of {report.problems:,} problems"
+    click.echo(
+        f"{printable(str(file))}: {counts} by {report.arms:,} arms · {report.scores:,} scores"
+    )

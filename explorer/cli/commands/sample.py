@@ -1,0 +1,62 @@
+"""`rlvr-explorer sample`: ask for completions; the background sampler draws what is missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from explorer.cli.options import read_settings, workspace_option
+
+
+@click.command("sample", short_help="Ask for completions of problems by a model.")
+@workspace_option
+@click.option("-m", "--model", required=True, help="Which model samples.")
+@click.option(
+    "-p",
+    "--problems",
+    required=True,
+    metavar="NAMES",
+    help="Problems: names or patterns ('trees-*'), a filter ('class:S base<5%'), or 'all'.",
+)
+@click.option(
+    "-n", "n", type=click.IntRange(1, 100_000), help="How many each problem shall have in all."
+)
+@click.option("--preset", default="", help="Sampling preset.  [default: the workspace's]")
+@click.option("--wait", is_flag=True, help="Stay, show progress, and end when it is done.")
+def command(
+    where: Path | None, model: str, problems: str, n: int | None, preset: str, wait: bool
+) -> None:
+    """Ask for completions of problems by a model.
+
+    The request says how many completions there shall be; a background sampler draws those that
+    are missing and goes on when this terminal goes away. Asking again costs nothing.
+    """
+    from contextlib import closing
+
+    from explorer.cli.asking import known, named_model, start_sampler, wait_for
+    from explorer.preparation import prepare
+    from explorer.store import requests
+    from explorer.store.connection import open_writer
+    from explorer.views.report_reader import read_shown, select
+
+    settings = read_settings(where)
+    named_model(settings, model)
+    sampling = settings.presets[
+        known("preset", preset or settings.default_preset, settings.presets)
+    ]
+    prepare(settings)
+    target = n or settings.default_n
+    with closing(open_writer(settings.workspace.cache)) as db:
+        chosen = select(db, read_shown(db, settings), problems)
+        asked = [
+            requests.ask_for_completions(db, model, row.id, sampling, target, requests.BATCH)
+            for row in chosen
+        ]
+        start_sampler(settings)
+        count = f"{len(chosen)} problem" + ("" if len(chosen) == 1 else "s")
+        click.echo(f"Asked for {target} completions of {count} by {model} ({sampling.label()}).")
+        if wait:
+            wait_for(db, settings, asked)
+        else:
+            click.echo("`rlvr-explorer status` shows how far it is.")

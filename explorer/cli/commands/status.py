@@ -1,0 +1,29 @@
+"""`rlvr-explorer status`: what the sampler does, what waits, what failed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from explorer.cli.options import json_option, print_json, read_settings, workspace_option
+
+
+@click.command("status", short_help="Print what the sampler is doing and what waits.")
+@workspace_option
+@json_option
+def command(where: Path | None, as_json: bool) -> None:
+    """Print what the sampler is doing and what waits."""
+    from contextlib import closing
+
+    from explorer.report.status import as_dict, print_status
+    from explorer.store.connection import open_reader
+    from explorer.views.status import read_status
+
+    settings = read_settings(where)
+    with closing(open_reader(settings.workspace.cache)) as db:
+        found = read_status(db)
+    if as_json:
+        print_json(as_dict(found))
+    else:
+        print_status(found, settings.workspace.sampler_log)

@@ -1,0 +1,211 @@
+"""A dataset's report as text, Markdown, CSV or JSON, all from the same `SetReport`."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from rich.text import Text
+
+from explorer.report.console import console, table
+from explorer.views.arms import ArmColumn
+from explorer.views.numbers import plural
+from explorer.views.report_tables import ArmLine, Comparison, SetReport
+from explorer.views.text import one_line
+
+
+class Grid(NamedTuple):
+    """A printed table: the first column names the rows, the others are numbers."""
+
+    headers: list[str]
+    rows: list[list[str]]
+
+
+CAVEAT = (
+    "pass@k is the unbiased estimate, its band a 95% bootstrap over problems. A class says what was"
+    " observed at these n, under these settings and this verifier, not what a model can do at all."
+)
+
+
+def print_report(report: SetReport) -> None:
+    """Print it as aligned text."""
+    out = console()
+    out.print(Text(f"{_title(report)}\n"))
+    out.print(table(*pass_table(report), text_columns=1))
+    if report.comparisons:
+        out.print(Text("\nAgainst the base: what was solved at least once"))
+        out.print(table(*coverage_table(report), text_columns=1))
+        out.print(Text("\npass@k minus the base's, in points"))
+        out.print(table(*difference_table(report), text_columns=1))
+    out.print(Text(f"\n{CAVEAT}"))
+
+
+def as_markdown(report: SetReport) -> str:
+    """It as Markdown tables."""
+    parts = [f"## {_title(report)}", _markdown(*pass_table(report))]
+    if report.comparisons:
+        parts += ["### Solved at least once", _markdown(*coverage_table(report))]
+        parts += ["### pass@k minus the base's, in points", _markdown(*difference_table(report))]
+    return "\n\n".join([*parts, CAVEAT]) + "\n"
+
+
+def as_csv(report: SetReport) -> str:
+    """One line per arm and k: the numbers, unrounded."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(
+        ("dataset", "model", "arm", "problems", "n_least", "n_most", "k", "pass", "lower", "upper")
+    )
+    for line in report.arms:
+        key = line.column.arm.key if line.column.arm else ""
+        for k, *numbers in zip(report.ks, line.values, line.lower, line.upper, strict=True):
+            cells = ["" if math.isnan(number) else repr(float(number)) for number in numbers]
+            source = (report.dataset, line.column.name, key)
+            writer.writerow((*source, line.problems, line.n_least, line.n_most, k, *cells))
+    return text.getvalue()
+
+
+def as_dict(report: SetReport) -> dict[str, Any]:
+    """The same facts for programs; an unknown number is null."""
+    return {
+        "dataset": report.dataset,
+        "problems": report.problems,
+        "settings": report.settings,
+        "ks": list(report.ks),
+        "arms": [_arm(line) for line in report.arms],
+        "comparisons": [_comparison(pair) for pair in report.comparisons],
+    }
+
+
+def pass_table(report: SetReport) -> Grid:
+    """pass@k in per cent: a column a model, a row a k."""
+    headers = ["", *(label(line.column) for line in report.arms)]
+    rows = [
+        ["problems", *(f"{line.problems:,}" for line in report.arms)],
+        ["samples of each", *(_range(line.n_least, line.n_most) for line in report.arms)],
+    ]
+    for position, k in enumerate(report.ks):
+        cells = [
+            _with_band(line.values[position], line.lower[position], line.upper[position])
+            for line in report.arms
+        ]
+        rows.append([f"pass@{k}", *cells])
+    rows.append(["undecided", *(f"{line.undecided:,}" for line in report.arms)])
+    if any(line.ungraded for line in report.arms):
+        rows.append(["not graded yet", *(f"{line.ungraded:,}" for line in report.arms)])
+    return Grid(headers, rows)
+
+
+def coverage_table(report: SetReport) -> Grid:
+    """The 2×2 coverage: a column a pair of models."""
+    pairs = report.comparisons
+    headers = ["", *(f"{label(pair.other)} / {label(pair.base)}" for pair in pairs)]
+    seen = [pair.coverage for pair in pairs]
+    rows = [
+        ["problems", *(f"{pair.problems:,}" for pair in pairs)],
+        ["P both", *(f"{one.preserved:,}" for one in seen)],
+        ["E only it", *(f"{one.expanded:,}" for one in seen)],
+        ["S only base", *(f"{one.shrunk:,}" for one in seen)],
+        ["O neither", *(f"{one.out:,}" for one in seen)],
+        ["? open (undecided)", *(f"{one.uncertain:,}" for one in seen)],
+        ["kept, P of P+S", *(_percent(one.retention) for one in seen)],
+        ["new, E of P+E", *(_percent(one.discovery) for one in seen)],
+    ]
+    return Grid(headers, rows)
+
+
+def difference_table(report: SetReport) -> Grid:
+    """Paired differences of pass@k in points, and the paper's Δ_SE: a column a pair of models."""
+    pairs = report.comparisons
+    headers = ["", *(f"{label(pair.other)} − {label(pair.base)}" for pair in pairs)]
+    rows = []
+    for position, k in enumerate(report.ks):
+        cells = [
+            _with_band(
+                pair.difference[position], pair.lower[position], pair.upper[position], sign="+"
+            )
+            for pair in pairs
+        ]
+        rows.append([f"k={k}", *cells])
+    rows.append(["Δ_SE", *(_gap(pair) for pair in pairs)])
+    return Grid(headers, rows)
+
+
+def label(column: ArmColumn) -> str:
+    """A model with its algorithm: 'rl (GRPO)'."""
+    algorithm = f" ({one_line(column.model.algorithm)})" if column.model.algorithm else ""
+    return one_line(column.name) + algorithm
+
+
+def _title(report: SetReport) -> str:
+    dataset = one_line(report.dataset)
+    return f"{dataset} · {plural(report.problems, 'problem')} · {report.settings}"
+
+
+def _gap(pair: Comparison) -> str:
+    return "–" if math.isnan(pair.gap) else f"{100 * pair.gap:.1f} at k={pair.gap_k}"
+
+
+def _range(least: int, most: int) -> str:
+    return f"{least:,}" if least == most else f"{least:,}–{most:,}"
+
+
+def _with_band(value: float, lower: float, upper: float, sign: str = "") -> str:
+    if math.isnan(value):
+        return "–"
+    return f"{100 * value:{sign}.1f} [{100 * lower:{sign}.1f}, {100 * upper:{sign}.1f}]"
+
+
+def _percent(value: float) -> str:
+    return "–" if math.isnan(value) else f"{100 * value:.1f}%"
+
+
+def _markdown(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    def line(cells: Sequence[str]) -> str:
+        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+    rule = "|---|" + "---:|" * (len(headers) - 1)
+    return "\n".join([line(headers), rule, *map(line, rows)])
+
+
+def _arm(line: ArmLine) -> dict[str, Any]:
+    return {
+        "model": line.column.name,
+        "role": line.column.role,
+        "arm": line.column.arm.key if line.column.arm else None,
+        "problems": line.problems,
+        "n_least": line.n_least,
+        "n_most": line.n_most,
+        "undecided": line.undecided,
+        "ungraded": line.ungraded,
+        "pass": numbers(line.values),
+        "lower": numbers(line.lower),
+        "upper": numbers(line.upper),
+    }
+
+
+def _comparison(pair: Comparison) -> dict[str, Any]:
+    seen = pair.coverage
+    return {
+        "base": pair.base.name,
+        "model": pair.other.name,
+        "problems": pair.problems,
+        "preserved": seen.preserved,
+        "expanded": seen.expanded,
+        "shrunk": seen.shrunk,
+        "out": seen.out,
+        "uncertain": seen.uncertain,
+        "difference": numbers(pair.difference),
+        "lower": numbers(pair.lower),
+        "upper": numbers(pair.upper),
+        "delta_se": numbers([pair.gap])[0],
+        "delta_se_k": pair.gap_k,
+    }
+
+
+def numbers(values: Sequence[float] | Any) -> list[float | None]:
+    """Floats for JSON: NaN is null."""
+    return [None if math.isnan(value) else float(value) for value in values]

@@ -1,0 +1,52 @@
+"""What to do next: pure decisions over open requests.
+
+What a person looks at comes before what a command line asked for; within either, the models that
+are loaded come first and a model's requests stay together, so that models are not swapped back
+and forth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from explorer.store.requests import INTERACTIVE
+from explorer.store.rows import RequestRow
+
+
+def in_order(requests: Sequence[RequestRow], resident: Collection[str]) -> list[RequestRow]:
+    """Open requests in the order in which they are to be worked on.
+
+    Args:
+        requests: most urgent first, as `store.requests.open_requests` gives them.
+        resident: models that are loaded.
+    """
+    first_seen: dict[tuple[bool, str], int] = {}
+    for position, request in enumerate(requests):
+        first_seen.setdefault((is_batch(request), request.model), position)
+
+    def rank(numbered: tuple[int, RequestRow]) -> tuple[bool, bool, int, int]:
+        position, request = numbered
+        batch = is_batch(request)
+        group = first_seen[batch, request.model]
+        return batch, request.model not in resident, group, position
+
+    return [request for _, request in sorted(enumerate(requests), key=rank)]
+
+
+def next_batch(missing: Sequence[int], most: int) -> tuple[int, ...]:
+    """The part of what is missing that is done before anybody looks at the queue again."""
+    return tuple(missing[:most])
+
+
+def should_give_way(running: RequestRow, most_urgent: RequestRow | None) -> bool:
+    """Whether a running batch must stop for a person's request that has come in."""
+    return is_batch(running) and most_urgent is not None and not is_batch(most_urgent)
+
+
+def is_still_wanted(running: RequestRow, requests: Sequence[RequestRow]) -> bool:
+    """Whether a running request is still open."""
+    return any(other.id == running.id for other in requests)
+
+
+def is_batch(request: RequestRow) -> bool:
+    return request.priority > INTERACTIVE

@@ -1,0 +1,287 @@
+"""The sampler's loop: takes the most urgent request, works on it, looks again.
+
+Invariant: a request that fails tells its story and never ends the loop; whatever ends the loop,
+engines are closed, the live table is empty, and the last word is 'stopped'.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Final
+
+from explorer.engines.base import Engine
+from explorer.engines.registry import open_engine as open_any_engine
+from explorer.errors import EngineError, ExplorerError, StoreError
+from explorer.sampler import jobs, plan
+from explorer.sampler.grader import Grader
+from explorer.sampler.live import LiveBoard
+from explorer.sampler.resident import OpenEngine, Residents
+from explorer.settings import Settings
+from explorer.store import catalog, requests, revisions, status
+from explorer.store.revisions import Topic
+from explorer.store.rows import ModelRow, RequestRow, SamplerRow
+from explorer.verifiers.pool import VerifierPool
+
+log = logging.getLogger(__name__)
+
+POLL_S: Final = 0.2
+HEARTBEAT_S: Final = 1.0
+
+LARGEST_JOB: Final = {"sample": 128, "score": 32}
+"""Completions per job; between jobs the queue is looked at again."""
+
+MOST_STORE_ERRORS: Final = 5
+"""In a row, a second apart; then the cache is beyond us and the sampler ends."""
+
+
+class Runner:
+    """One sampler at work on one cache."""
+
+    def __init__(
+        self,
+        db: sqlite3.Connection,
+        settings: Callable[[], Settings],
+        *,
+        open_engine: OpenEngine = open_any_engine,
+        pool: VerifierPool | None = None,
+        most_resident: int = 1,
+    ) -> None:
+        """Prepare; nothing is started.
+
+        Args:
+            db: a writer's connection.
+            settings: gives the explorer.toml of now.
+            open_engine: how a model is loaded.
+            pool: who checks answers; closed with the runner.
+            most_resident: models in memory at a time.
+        """
+        self.db = db
+        self.settings = settings
+        self.residents = Residents(open_engine, most_resident)
+        self.live = LiveBoard(db)
+        self.stopped_at: float | None = None
+        self._stop = asyncio.Event()
+        self._pool = pool or VerifierPool()
+        self._grader: Grader | None = None
+        self._attempts: dict[tuple[int, float], int] = {}
+        self._started = time.time()
+        self._word = ("starting", "", "")
+
+    def stop(self, asked_at: float | None = None) -> None:
+        """Finish soon: what is being drawn is dropped, what is stored stays."""
+        self.stopped_at = self.stopped_at or asked_at or time.time()
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Work until stopped, or idle for as long as the settings allow.
+
+        Raises:
+            StoreError: the cache cannot be used any more.
+        """
+        requests.requeue_running(self.db)
+        status.replace_live(self.db, [])
+        self._grader = Grader(self.settings().workspace.cache, self._pool)
+        self._say(*self._word)
+        heart = asyncio.create_task(self._beat(), name="heartbeat")
+        try:
+            await self._work_until_idle()
+        finally:
+            heart.cancel()
+            await asyncio.gather(heart, return_exceptions=True)
+            await self.residents.close_all()
+            await asyncio.to_thread(self._grader.close)
+            with suppress(StoreError):
+                self.live.clear()
+                self._say("stopped")
+
+    async def _work_until_idle(self) -> None:
+        last_work, errors = time.monotonic(), 0
+        while not self._stop.is_set():
+            try:
+                request = self._most_urgent()
+                if request is not None:
+                    await self._attend(request)
+                    last_work = time.monotonic()
+                elif await self._idled_out(last_work):
+                    return
+                errors = 0
+            except StoreError as error:
+                log.error("%s", error)
+                errors += 1
+                if errors == MOST_STORE_ERRORS:
+                    raise
+                await self._sleep(1.0)
+
+    async def _idled_out(self, last_work: float) -> bool:
+        if self._word[0] != "idle":
+            self._say("idle")
+        assert self._grader is not None
+        if not self._grader.idle:
+            await self._sleep(POLL_S)
+            return False
+        if time.monotonic() - last_work >= self.settings().idle_exit_s:
+            return True
+        await self._sleep(POLL_S)
+        return False
+
+    def _most_urgent(self) -> RequestRow | None:
+        """The next request that has something missing; those that have nothing are done."""
+        settings = self.settings()
+        waiting = requests.open_requests(self.db)
+        for request in plan.in_order(waiting, self.residents.names(settings)):
+            engine = self.residents.get(settings, request.model)
+            try:
+                if engine is None or jobs.missing(self._desk(), settings, engine, request):
+                    return request
+                self._settle(request, "done", arm_id=self._arm_id(settings, engine, request))
+            except StoreError:
+                raise
+            except Exception as error:
+                log.exception("a bug, at request %d", request.id)
+                self._settle(request, "failed", _bug(error, settings))
+        return None
+
+    async def _attend(self, request: RequestRow) -> None:
+        """Work on a request until a job is done, or something more urgent comes up."""
+        if not self._settle(request, "running"):
+            return
+        work = asyncio.create_task(self._work(request), name=f"request {request.id}")
+        seen = -1
+        while not (await asyncio.wait({work}, timeout=POLL_S))[0]:
+            self.live.flush_if_due()
+            now = revisions.current(self.db)[Topic.REQUESTS]
+            if self._stop.is_set() or (now != seen and self._is_outdone(request)):
+                work.cancel()
+                await asyncio.wait({work})
+                break
+            seen = now
+        self.live.clear()
+        if work.cancelled():
+            self._settle(request, "queued")
+        else:
+            await self._judge(request, work.exception())
+
+    def _is_outdone(self, request: RequestRow) -> bool:
+        most_urgent = self._most_urgent()
+        waiting = requests.open_requests(self.db)
+        return not plan.is_still_wanted(request, waiting) or plan.should_give_way(
+            request, most_urgent
+        )
+
+    async def _work(self, request: RequestRow) -> None:
+        settings = self.settings()
+        if self.residents.get(settings, request.model) is None:
+            self._say("loading", request.model)
+            self._describe_models(settings)
+        engine = await self.residents.need(settings, request.model)
+        desk = self._desk()
+        wanted = jobs.missing(desk, settings, engine, request)
+        batch = plan.next_batch(wanted, LARGEST_JOB[request.kind])
+        if not batch:
+            return
+        if request.kind == "sample":
+            self._say("sampling", request.model, f"{len(wanted)} of {request.n} to draw")
+            await jobs.sample(desk, settings, engine, request, batch)
+        else:
+            self._say("scoring", request.model, f"{len(wanted)} to score")
+            await jobs.score(desk, engine, request, batch)
+
+    async def _judge(self, request: RequestRow, error: BaseException | None) -> None:
+        """What becomes of a request after a job: more, done, once again, or failed."""
+        attempt = (request.id, request.asked)
+        if error is None:
+            self._attempts.pop(attempt, None)
+        elif isinstance(error, EngineError):
+            was_loaded = self.residents.get(self.settings(), request.model) is not None
+            await self.residents.close(request.model)
+            self._attempts[attempt] = self._attempts.get(attempt, 0) + 1
+            log.error("request %d, %s: %s", request.id, request.model, error)
+            if not was_loaded:
+                self._fail_all_of(request, error)
+            elif self._attempts[attempt] > 1:
+                self._settle(request, "failed", error)
+        elif isinstance(error, ExplorerError):
+            log.error("request %d, %s: %s", request.id, request.model, error)
+            self._settle(request, "failed", error)
+        else:
+            log.error("a bug, at request %d", request.id, exc_info=error)
+            self._settle(request, "failed", _bug(error, self.settings()))
+
+    def _fail_all_of(self, request: RequestRow, error: ExplorerError) -> None:
+        """A model that cannot be loaded is not loaded again for each of its requests."""
+        for other in requests.open_requests(self.db):
+            if other.model == request.model:
+                self._settle(other, "failed", error)
+
+    def _settle(
+        self,
+        request: RequestRow,
+        state: str,
+        error: ExplorerError | None = None,
+        arm_id: int | None = None,
+    ) -> bool:
+        return requests.set_state(
+            self.db, request.id, state, error, arm_id=arm_id, asked=request.asked
+        )
+
+    def _arm_id(self, settings: Settings, engine: Engine, request: RequestRow) -> int | None:
+        if request.kind != "sample":
+            return None
+        return jobs.arm_id_of(self._desk(), settings, engine, request)
+
+    def _desk(self) -> jobs.Desk:
+        assert self._grader is not None
+        return jobs.Desk(self.db, self.live, self._grader.wake)
+
+    def _describe_models(self, settings: Settings) -> None:
+        rows: Sequence[ModelRow] = [
+            ModelRow(model.name, model.role.value, model.base, model.algorithm)
+            for model in settings.models.values()
+        ]
+        catalog.put_models(self.db, rows)
+
+    async def _beat(self) -> None:
+        while True:
+            try:
+                self._say(*self._word)
+                found = status.sampler(self.db)
+                if found is not None and found.stop_requested:
+                    self.stop(found.stop_requested / 1000)
+            except StoreError as error:
+                log.error("no heartbeat: %s", error)
+            await asyncio.sleep(HEARTBEAT_S)
+
+    def _say(self, state: str, model: str = "", detail: str = "") -> None:
+        self._word = (state, model, detail)
+        speed = self.live.tokens_per_s() if state == "sampling" else 0.0
+        row = SamplerRow(
+            pid=os.getpid(),
+            host=socket.gethostname(),
+            started=self._started,
+            heartbeat=time.time(),
+            state=state,
+            model=model,
+            detail=detail,
+            tokens_per_s=speed,
+            stop_requested=0,
+        )
+        status.report_sampler(self.db, row)
+
+    async def _sleep(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stop.wait(), seconds)
+
+
+def _bug(error: BaseException, settings: Settings) -> ExplorerError:
+    return ExplorerError(
+        "This request met a bug in rlvr-explorer",
+        f"{type(error).__name__}: {error}",
+        f"The traceback is in {settings.workspace.sampler_log}.",
+    )

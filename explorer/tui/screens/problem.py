@@ -1,0 +1,341 @@
+"""One problem: what it asks, how each arm does on it, what that says, and what is being drawn."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, VerticalScroll
+from textual.events import Resize
+
+from explorer.tui.keys import GO, MOVE, SAMPLE, VIEW
+from explorer.tui.render.problem_rows import (
+    answer_rows,
+    arm_rows,
+    have,
+    live_rows,
+    statement_rows,
+    verdict_rows,
+)
+from explorer.tui.screens.frame import FrameScreen
+from explorer.tui.screens.text import TextScreen
+from explorer.tui.widgets.chart import CurveChart
+from explorer.tui.widgets.line import Line, Pieces
+from explorer.tui.widgets.rows import Rows
+from explorer.views.text import lines_of, one_line
+
+if TYPE_CHECKING:
+    from explorer.core.arm import Sampling
+    from explorer.settings import Settings
+    from explorer.tui.screens.sample import Wanted
+    from explorer.views.arms import ArmColumn, ArmPick
+    from explorer.views.pace import Pace
+    from explorer.views.problem_page import ArmPrompt, Live, ProblemPage
+
+CRUMBS_FROM = 100
+"""Width from which the title says where the problem comes from."""
+
+TRACES_SHOWN = 3
+"""Columns of the Traces screen."""
+
+
+class ProblemScreen(FrameScreen):
+    """A problem of a list.
+
+    Args:
+        settings: the workspace.
+        problem_id: the problem shown first.
+        ids: the list that previous and next walk through.
+        pick: which arms are shown.
+    """
+
+    AUTO_FOCUS = "#page"
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("t,enter", "traces", "Traces", key_display="t", id="problem.traces", group=GO,
+                tooltip="Read the completions side by side"),
+        Binding("s", "more", "Sample more", id="problem.more", group=SAMPLE,
+                tooltip="Ask for twice as many completions of every arm shown"),
+        Binding("S", "ask", "Sample …", id="problem.ask", group=SAMPLE, show=False,
+                tooltip="Choose how many completions, and with which settings"),
+        Binding("x", "cancel", "Cancel", id="problem.cancel", group=SAMPLE,
+                tooltip="Stop drawing for this problem; what is stored stays"),
+        Binding("n,right,right_square_bracket", "step(1)", "Next", key_display="n", group=GO,
+                id="problem.next", tooltip="Next problem of the list"),
+        Binding("N,left,left_square_bracket", "step(-1)", "Previous", show=False, group=GO,
+                id="problem.previous", tooltip="Previous problem of the list"),
+        Binding("p", "prompt", "Prompt", id="problem.prompt", group=VIEW,
+                tooltip="The exact prompt of every arm, as it is sent"),
+        Binding("m", "source", "Source", id="problem.source", show=False, group=VIEW,
+                tooltip="The statement as the dataset has it, LaTeX and all"),
+        Binding("j,down", "scroll(1)", "Down", show=False, id="problem.down", group=MOVE),
+        Binding("k,up", "scroll(-1)", "Up", show=False, id="problem.up", group=MOVE),
+        Binding("space,pagedown", "page(1)", "Page down", show=False, id="problem.page",
+                group=MOVE),
+        Binding("b,pageup", "page(-1)", "Page up", show=False, id="problem.pageup", group=MOVE),
+    ]  # fmt: skip
+
+    def __init__(
+        self, settings: Settings, problem_id: int, ids: Sequence[int], pick: ArmPick
+    ) -> None:
+        super().__init__()
+        self.settings = settings
+        self.problem_id = problem_id
+        self.page: ProblemPage | None = None
+        self.live: Live | None = None
+        self._ids = ids
+        self._pick = pick
+        self._raw = False
+        self._paces: dict[str, Pace] = {}
+        self.trail = [("  Problems", "muted")]
+
+    def compose_body(self) -> ComposeResult:
+        with VerticalScroll(id="page"):
+            yield Rows(id="statement")
+            yield Rows(id="verdict")
+            yield Rows(id="arms")
+            with Container(id="figures"):
+                with Container(id="chart-box"):
+                    yield Line(id="chart-title")
+                    yield CurveChart(id="problem-chart")
+                yield Rows(id="answers")
+        yield Rows(id="live")
+
+    def watch_cache(self) -> None:
+        from explorer.views.problem_page import LiveSubject, PageSubject
+
+        reader = self.explorer.reader
+        reader.watch(self, "page", PageSubject(self.settings, self.problem_id, self._pick))
+        reader.watch(self, "live", LiveSubject(self.problem_id))
+
+    def take(self, key: str, value: object) -> None:
+        if key == "page":
+            page = cast("ProblemPage", value)
+            if page.row.id == self.problem_id:
+                self.page = page
+                self._draw()
+        elif key == "live":
+            self._take_live(cast("Live", value))
+        elif key == "prompt":
+            self._show_prompts(cast("tuple[ArmPrompt, ...]", value))
+
+    def on_resize(self, event: Resize) -> None:
+        self.call_after_refresh(self._draw)
+
+    def _draw(self) -> None:
+        page = self.page
+        if page is None or not self.is_mounted:
+            return
+        width = self.query_one("#page").scrollable_content_region.width or self.size.width
+        self.query_one("#statement", Rows).say(statement_rows(page, width, self._raw))
+        self.query_one("#verdict", Rows).say(verdict_rows(page, width))
+        self.query_one("#arms", Rows).say(arm_rows(page, width))
+        answers = self.query_one("#answers", Rows)
+        room = answers.size.width or (width if width < 100 else width // 2 - 2)
+        answers.say(answer_rows(page, room))
+        self.query_one("#problem-chart", CurveChart).show(page.curves)
+        self.query_one("#chart-title", Line).say(
+            [("pass@k", "strong bold")], [("⣿ 95% for this problem   ⠒⠂⠒ k > n/2", "faint")]
+        )
+        self._say_where(page)
+        self._draw_live()
+
+    def _say_where(self, page: ProblemPage) -> None:
+        from explorer.views.numbers import count, plural
+
+        problem = page.row.problem
+        crumbs: Pieces = [("  Problems", "muted"), (f"  {one_line(problem.dataset)}", "muted")]
+        if self.size.width < CRUMBS_FROM:
+            crumbs = []
+        trail: Pieces = [*crumbs, (f"  {one_line(problem.name)}", "strong")]
+        if self.problem_id in self._ids and len(self._ids) > 1:
+            place = self._ids.index(self.problem_id) + 1
+            trail = [*trail, (f"  {count(place)} of {count(len(self._ids))}", "muted")]
+        self.set_trail([*trail, (f"  {page.choice.sampling.label()}", "muted")])
+        tallies = [arm.tally for arm in page.arms]
+        parts = [
+            plural(sum(tally.completions for tally in tallies), "completion"),
+            f"{count(sum(tally.undecided for tally in tallies))} undecided",
+            f"{count(sum(tally.recorded for tally in tallies))} recorded",
+        ]
+        ungraded = sum(tally.ungraded for tally in tallies)
+        if ungraded:
+            parts.append(f"{count(ungraded)} not yet graded")
+        self.say_status([(" · ".join(parts), "muted")])
+
+    def _take_live(self, live: Live) -> None:
+        from explorer.views.pace import Pace
+
+        self.live = live
+        columns = self._columns_by_arm()
+        running = {request.model for request in live.open if request.state == "running"}
+        self._paces = {name: pace for name, pace in self._paces.items() if name in running}
+        for request in live.open:
+            if request.model in running:
+                pace = self._paces.setdefault(request.model, Pace())
+                pace.observe(self.explorer.clock(), have(request, live, columns))
+        self._draw_live()
+
+    def _draw_live(self) -> None:
+        box = self.query_one("#live", Rows)
+        rows: list[Pieces] = []
+        if self.live is not None and self.page is not None:
+            columns = [arm.column for arm in self.page.arms]
+            now = self.explorer.clock()
+            rows = live_rows(self.live, columns, self._paces, now, self.size.width)
+            rows = rows[: max(3, self.size.height // 3)]
+        box.display = bool(rows)
+        box.say(rows)
+
+    def _columns_by_arm(self) -> dict[int, ArmColumn]:
+        arms = self.page.arms if self.page else ()
+        return {arm.column.arm_id: arm.column for arm in arms}
+
+    def action_step(self, step: int) -> None:
+        if self.problem_id not in self._ids:
+            return
+        place = self._ids.index(self.problem_id) + step
+        if not 0 <= place < len(self._ids):
+            self.notify("This is the end of the list.", markup=False, timeout=2)
+            return
+        self.problem_id = self._ids[place]
+        self.live, self._paces = None, {}
+        self.query_one("#page", VerticalScroll).scroll_home(animate=False)
+        self.watch_cache()
+
+    def action_back(self) -> None:
+        from explorer.tui.screens.problems import ProblemsScreen
+
+        for screen in self.app.screen_stack:
+            if isinstance(screen, ProblemsScreen):
+                screen.go_to(self.problem_id)
+        super().action_back()
+
+    def action_source(self) -> None:
+        self._raw = not self._raw
+        self._draw()
+
+    def action_traces(self) -> None:
+        if self.page is None:
+            return
+        arm_ids = [arm.column.arm_id for arm in self.page.arms if arm.tally.completions]
+        if not arm_ids:
+            self.notify("There are no completions to read yet; s draws some.", markup=False)
+            return
+        self.explorer.open_traces(self.problem_id, arm_ids[:TRACES_SHOWN])
+
+    def action_more(self) -> None:
+        from explorer.views.problem_page import next_target
+
+        if self.page is None:
+            return
+        columns = self._sampled_columns()
+        if not columns:
+            return
+        names = {column.name for column in columns}
+        completions = [arm.tally.completions for arm in self.page.arms if arm.column.name in names]
+        sampling = self.page.choice.sampling
+        asked = [
+            request.n
+            for request in (self.live.open if self.live else ())
+            if request.sampling == sampling
+        ]
+        self._ask(columns, next_target(completions, asked, self.settings.default_n), sampling)
+
+    def action_ask(self) -> None:
+        from explorer.tui.screens.sample import SampleScreen
+        from explorer.views.problem_page import next_target
+
+        if self.page is None:
+            return
+        columns = self._sampled_columns()
+        if not columns:
+            return
+        shown = self.page.choice.sampling
+        names = {sampling: name for name, sampling in self.settings.presets.items()}
+        presets = {names.get(shown, "as shown"): shown}
+        presets |= {n: s for n, s in self.settings.presets.items() if s != shown}
+        completions = [arm.tally.completions for arm in self.page.arms]
+        proposed = next_target(completions, [], self.settings.default_n)
+        models = one_line(", ".join(column.name for column in columns))
+        self.app.push_screen(SampleScreen(models, proposed, presets), self._asked)
+
+    def _asked(self, wanted: Wanted | None) -> None:
+        from dataclasses import replace
+
+        if wanted is None or self.page is None:
+            return
+        if wanted.sampling != self.page.choice.sampling:
+            self._pick = replace(self._pick, sampling=wanted.sampling)
+            self.watch_cache()
+        self._ask(self._sampled_columns(), wanted.n, wanted.sampling)
+
+    def _sampled_columns(self) -> list[ArmColumn]:
+        """Arms that can be sampled from here; says so if there is none."""
+        assert self.page is not None
+        columns = [arm.column for arm in self.page.arms if arm.column.configured]
+        if not columns:
+            self.notify(
+                "None of these models is in explorer.toml, so none can be sampled here.",
+                severity="warning",
+                markup=False,
+            )
+        return columns
+
+    def _ask(self, columns: Sequence[ArmColumn], n: int, sampling: Sampling) -> None:
+        models = [column.name for column in columns]
+        job = partial(_request, models, self.problem_id, sampling, n)
+        said = f"Asked for {n:,} completions of {', '.join(models)}."
+        self.explorer.ask(said, job, then_sample=True)
+
+    def action_cancel(self) -> None:
+        self.explorer.ask("Cancelled; what is stored stays.", partial(_cancel, self.problem_id))
+
+    def action_prompt(self) -> None:
+        from explorer.views.problem_page import PromptSubject
+
+        if self.page is not None:
+            columns = tuple(arm.column for arm in self.page.arms)
+            subject = PromptSubject(self.problem_id, columns)
+            self.explorer.reader.watch(self, "prompt", subject)
+
+    def _show_prompts(self, prompts: tuple[ArmPrompt, ...]) -> None:
+
+        self.explorer.reader.forget(self, "prompt")
+        rows: list[Pieces] = []
+        for one in prompts:
+            mark, name = one.column.mark, one_line(one.column.name)
+            head: Pieces = [(f"{mark.marker} {name}", f"{mark.colour} bold")]
+            if one.prompt is None:
+                rows += [[*head, ("  not drawn yet, so not rendered yet", "muted")], []]
+                continue
+            rows.append([*head, (f"  {len(one.prompt.ids)} tokens", "muted")])
+            rows += [[(line, "text")] for line in lines_of(one.prompt.text)]
+            rows.append([])
+        self.app.push_screen(TextScreen("The exact prompt", rows))
+
+    def action_scroll(self, step: int) -> None:
+        self.query_one("#page", VerticalScroll).scroll_relative(y=step, animate=False)
+
+    def action_page(self, step: int) -> None:
+        scroller = self.query_one("#page", VerticalScroll)
+        scroller.scroll_relative(y=step * max(1, scroller.size.height - 2), animate=False)
+
+
+def _request(
+    models: Sequence[str], problem_id: int, sampling: Sampling, n: int, db: sqlite3.Connection
+) -> None:
+    from explorer.store.requests import ask_for_completions
+
+    for model in models:
+        ask_for_completions(db, model, problem_id, sampling, n)
+
+
+def _cancel(problem_id: int, db: sqlite3.Connection) -> None:
+    from explorer.store.requests import cancel
+
+    cancel(db, problem_id)

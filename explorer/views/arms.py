@@ -1,0 +1,169 @@
+"""Which arms are shown side by side: one per model, all drawn with the same sampling settings.
+
+Base models come first, then RL-trained, then distilled. Models of explorer.toml are shown before
+anything was drawn from them; arms with other settings stay choosable, and are never pooled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from explorer.core.arm import Sampling
+from explorer.settings import Settings
+from explorer.store.rows import ArmRow, ModelRow
+from explorer.views.palette import ArmMark, arm_marks
+
+_ROLE_ORDER = {"base": 0, "rl": 1, "distilled": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class ArmColumn:
+    """A model as a column.
+
+    Attributes:
+        arm: its stored arm under the settings shown, None while nothing was drawn.
+        others: how many further arms (another dtype, engine, revision) share the settings.
+        configured: it is in explorer.toml, so it can be sampled from here.
+    """
+
+    model: ModelRow
+    mark: ArmMark
+    sampling: Sampling
+    arm: ArmRow | None
+    others: int
+    configured: bool
+
+    @property
+    def name(self) -> str:
+        return self.model.name
+
+    @property
+    def role(self) -> str:
+        return self.model.role
+
+    @property
+    def arm_id(self) -> int:
+        """Row id of the arm; 0, which no arm has, while there is none."""
+        return self.arm.id if self.arm else 0
+
+
+@dataclass(frozen=True, slots=True)
+class ArmPick:
+    """What a person chose to see; None means 'as explorer.toml says'."""
+
+    sampling: Sampling | None = None
+    pinned: frozenset[int] = frozenset()
+    hidden: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingOption:
+    """Settings under which something was drawn, or that a preset names."""
+
+    sampling: Sampling
+    preset: str
+    completions: int
+    models: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ArmChoice:
+    """The columns shown, and what else could be."""
+
+    columns: tuple[ArmColumn, ...]
+    sampling: Sampling
+    options: tuple[SamplingOption, ...]
+    hidden: tuple[str, ...]
+
+    def pair(self) -> tuple[int, int] | None:
+        """Positions of the base and of the RL model that is compared with it, if both are shown."""
+        for position, column in enumerate(self.columns):
+            if column.role != "rl":
+                continue
+            for other, base in enumerate(self.columns):
+                if base.role == "base" and column.model.base in (base.name, ""):
+                    return other, position
+        return None
+
+
+def choose(
+    arms: Sequence[ArmRow],
+    models: Sequence[ModelRow],
+    sizes: Mapping[int, int],
+    settings: Settings,
+    pick: ArmPick,
+) -> ArmChoice:
+    """The arms to show.
+
+    Args:
+        arms, models: all that the cache knows.
+        sizes: completions by arm id.
+        settings: explorer.toml, for its models and its default preset.
+        pick: what a person chose.
+    """
+    options = _options(arms, sizes, settings)
+    sampling = pick.sampling or _default_sampling(options, settings)
+    described = ordered_models(models, settings)
+    shown = [model for model in described if model.name not in pick.hidden]
+    columns = []
+    for model, mark in zip(shown, arm_marks([model.role for model in shown]), strict=True):
+        same = [
+            arm for arm in arms if arm.model.name == model.name and arm.spec.sampling == sampling
+        ]
+        same.sort(key=lambda arm: (arm.id not in pick.pinned, -sizes.get(arm.id, 0), arm.id))
+        columns.append(
+            ArmColumn(
+                model,
+                mark,
+                sampling,
+                arm=same[0] if same else None,
+                others=max(0, len(same) - 1),
+                configured=model.name in settings.models,
+            )
+        )
+    hidden = tuple(model.name for model in described if model.name in pick.hidden)
+    return ArmChoice(tuple(columns), sampling, options, hidden)
+
+
+def ordered_models(stored: Sequence[ModelRow], settings: Settings) -> list[ModelRow]:
+    """Every model once, as explorer.toml describes it if it does, in order of role."""
+    found = {
+        model.name: ModelRow(model.name, model.role.value, model.base, model.algorithm)
+        for model in settings.models.values()
+    }
+    for model in stored:
+        found.setdefault(model.name, model)
+    return sorted(found.values(), key=lambda model: _ROLE_ORDER.get(model.role, 3))
+
+
+def _options(
+    arms: Sequence[ArmRow], sizes: Mapping[int, int], settings: Settings
+) -> tuple[SamplingOption, ...]:
+    names: dict[Sampling, str] = {}
+    for name, sampling in settings.presets.items():
+        names.setdefault(sampling, name)
+    drawn: dict[Sampling, list[ArmRow]] = {sampling: [] for sampling in names}
+    for arm in arms:
+        drawn.setdefault(arm.spec.sampling, []).append(arm)
+    options = [
+        SamplingOption(
+            sampling,
+            names.get(sampling, ""),
+            sum(sizes.get(arm.id, 0) for arm in group),
+            tuple(dict.fromkeys(arm.model.name for arm in group)),
+        )
+        for sampling, group in drawn.items()
+    ]
+    return tuple(sorted(options, key=lambda option: -option.completions))
+
+
+def _default_sampling(options: Sequence[SamplingOption], settings: Settings) -> Sampling:
+    """The default preset if anything was drawn with it, else what most was drawn with."""
+    preset = settings.presets.get(settings.default_preset)
+    if preset is None:
+        return options[0].sampling if options else Sampling()
+    drawn = {option.sampling: option.completions for option in options}
+    if drawn.get(preset, 0) == 0 and options and options[0].completions:
+        return options[0].sampling
+    return preset

@@ -1,0 +1,69 @@
+"""`python -m sample_data.make`: re-make the family, or only some of its stages."""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import torch
+from transformers.utils import logging
+
+from sample_data.make import distil, grpo, heldout, measure, pretrain
+
+HERE = Path(__file__).resolve().parents[1]
+MODELS = ["base", "rl", "distilled"]
+
+
+def stages(options: argparse.Namespace) -> dict[str, Callable[[], None]]:
+    """Every stage by name, in the order in which each needs the ones before."""
+    models: Path = options.out / "models"
+    base = models / "base"
+    return {
+        "problems": partial(heldout.write_problems, options.out / "problems.jsonl"),
+        "base": partial(pretrain.make, base, options.seed),
+        "rl": partial(grpo.make, base, models / "rl", options.seed, options.work),
+        "distilled": partial(distil.make, base, models / "distilled", options.seed),
+        "measure": partial(
+            measure.make, models, options.out / "counts.json", MODELS, options.n,
+            options.temperature, options.top_p, options.seed,
+        ),
+    }  # fmt: skip
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m sample_data.make", description=__doc__)
+    parser.add_argument("stages", nargs="*", help="problems base rl distilled measure (all)")
+    parser.add_argument("--seed", type=int, default=1, help="of training and of measuring")
+    parser.add_argument("--out", type=Path, default=HERE, help="where models/ and tables go")
+    parser.add_argument("--work", type=Path, help="where checkpoints of the RL run go")
+    parser.add_argument("--threads", type=int, default=1, help="of torch")
+    parser.add_argument("--n", type=int, default=256, help="samples a problem in `measure`")
+    parser.add_argument("--temperature", type=float, default=1.0, help="in `measure`")
+    parser.add_argument("--top-p", type=float, default=1.0, help="in `measure`")
+    options = parser.parse_args()
+    options.work = options.work or Path(tempfile.gettempdir()) / "rlvr-explorer-sample-data"
+    return options
+
+
+def main() -> None:
+    options = parse()
+    torch.set_num_threads(options.threads)
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    options.out.mkdir(parents=True, exist_ok=True)
+    known = stages(options)
+    unknown = set(options.stages) - set(known)
+    if unknown:
+        raise SystemExit(
+            f"no such stage: {', '.join(sorted(unknown))}; there are: {', '.join(known)}"
+        )
+    for name in options.stages or known:
+        print(f"== {name}", flush=True)
+        began = time.monotonic()
+        known[name]()
+        print(f"== {name}: {(time.monotonic() - began) / 60:.1f} minutes", flush=True)
+
+
+if __name__ == "__main__":
+    main()

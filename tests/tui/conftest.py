@@ -1,0 +1,37 @@
+"""Tests of the screen run in a plain terminal, whatever the developer's own is set to."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests import fake_cache
+
+for _name in list(os.environ):
+    if _name.startswith("TEXTUAL"):
+        del os.environ[_name]  # read when textual is imported
+
+
+@pytest.fixture(autouse=True)
+def plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_COLOR", "COLORTERM", "TMUX", "STY", "FORCE_COLOR", "COLUMNS", "LINES"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+
+
+@pytest.fixture(scope="session")
+def full_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """40 problems, three arms, 64 completions each; to be read only."""
+    path = tmp_path_factory.mktemp("full") / "explorer.sqlite"
+    fake_cache.build(path, problems=40, n=64).close()
+    return path
+
+
+@pytest.fixture
+def small_cache(tmp_path: Path) -> Path:
+    """6 problems, 8 completions each, to be written to."""
+    path = tmp_path / "explorer.sqlite"
+    fake_cache.build(path, problems=6, n=8, scored=0).close()
+    return path

@@ -1,0 +1,68 @@
+"""Partial texts and the speed, on a clock that the test turns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from explorer.sampler import live
+from explorer.sampler.live import LiveBoard
+from explorer.store import revisions, status
+from explorer.store.connection import open_writer
+from explorer.store.revisions import Topic
+
+
+def test_the_database_is_written_a_few_times_a_second(tmp_path: Path) -> None:
+    now = 100.0
+    db = open_writer(tmp_path / "a.db")
+    board = LiveBoard(db, lambda: now)
+    board.begin(1, 2)
+    start = revisions.current(db)[Topic.LIVE]
+    for tick in range(200):  # two seconds
+        now = 100 + tick / 100
+        board.show(0, "x" * tick, tick)
+    assert revisions.current(db)[Topic.LIVE] - start == 2 * live.FLUSHES_PER_S
+    db.close()
+
+
+def test_finished_and_dropped_streams_disappear(tmp_path: Path) -> None:
+    now = 0.0
+    db = open_writer(tmp_path / "a.db")
+    board = LiveBoard(db, lambda: now)
+    board.begin(1, 2)
+    board.show(0, "one", 1)
+    board.show(1, "two", 1)
+    now = 1.0
+    board.finish(0, 5)
+    assert [stream.index for stream in status.live_streams(db)] == [1]
+    board.clear()
+    assert status.live_streams(db) == []
+    db.close()
+
+
+def test_the_end_of_a_long_stream_is_shown(tmp_path: Path) -> None:
+    db = open_writer(tmp_path / "a.db")
+    board = LiveBoard(db, lambda: 0.0)
+    board.begin(1, 2)
+    board.show(0, "a" * live.LONGEST_TEXT + "end", 9)
+    (stream,) = status.live_streams(db)
+    assert len(stream.text) == live.LONGEST_TEXT + 1
+    assert stream.text.endswith("aend")
+    db.close()
+
+
+def test_speed_counts_each_token_once_within_the_window(tmp_path: Path) -> None:
+    now = 0.0
+    db = open_writer(tmp_path / "a.db")
+    board = LiveBoard(db, lambda: now)
+    board.begin(1, 2)
+    now = 1.0
+    board.show(0, "x", 10)
+    board.show(0, "xy", 30)
+    board.finish(0, 40)
+    now = 2.0
+    assert board.tokens_per_s() == 20.0
+    now = 1.0 + live.WINDOW_S
+    assert board.tokens_per_s() == 40 / live.WINDOW_S
+    now += 0.1
+    assert board.tokens_per_s() == 0.0
+    db.close()
