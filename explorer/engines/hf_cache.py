@@ -129,7 +129,7 @@ def _sliced(model: Any, ids: torch.Tensor, width: int) -> torch.Tensor:
     """Log-probabilities of all positions, fed `width` at a time."""
     keyword, cache, parts = cache_keyword(model), None, []
     for part in torch.split(ids, width, dim=1):
-        given = {} if cache is None or keyword is None else {keyword: cache}
+        given: dict[str, Any] = {} if cache is None or keyword is None else {keyword: cache}
         output = model(input_ids=part, use_cache=True, **given)
         cache = cache_of(output)
         parts.append(output.logits.float().log_softmax(-1))
