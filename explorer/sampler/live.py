@@ -42,7 +42,9 @@ class LiveBoard:
         """Start showing the streams of a cell."""
         self.clear()
         self._cell = (arm_id, problem_id)
-        self._started = self._clock()
+        self._forget_old()
+        if not self._recent:  # else the window spans the jobs before, and so must its length
+            self._started = self._clock()
 
     def show(self, index: int, text: str, n_tokens: int) -> None:
         """A stream has got so far."""
@@ -73,11 +75,13 @@ class LiveBoard:
 
     def tokens_per_s(self) -> float:
         """Tokens drawn per second of late."""
-        now = self._clock()
-        while self._recent and self._recent[0][0] < now - WINDOW_S:
-            self._recent.popleft()
+        self._forget_old()
         drawn = sum(count for _, count in self._recent)
-        return drawn / max(0.25, min(WINDOW_S, now - self._started))
+        return drawn / max(0.25, min(WINDOW_S, self._clock() - self._started))
+
+    def _forget_old(self) -> None:
+        while self._recent and self._recent[0][0] < self._clock() - WINDOW_S:
+            self._recent.popleft()
 
     def _count(self, index: int, n_tokens: int) -> None:
         new = n_tokens - self._drawn.get(index, 0)

@@ -66,3 +66,17 @@ def test_speed_counts_each_token_once_within_the_window(tmp_path: Path) -> None:
     now += 0.1
     assert board.tokens_per_s() == 0.0
     db.close()
+
+
+def test_a_new_job_does_not_inflate_the_speed(tmp_path: Path) -> None:
+    now = 0.0
+    db = open_writer(tmp_path / "a.db")
+    board = LiveBoard(db, lambda: now)
+    for problem in range(8):  # 100 tokens a second, a job a second
+        board.begin(1, problem)
+        now += 1.0
+        board.finish(0, 100)
+        board.clear()
+    board.begin(1, 9)
+    assert board.tokens_per_s() == 100.0
+    db.close()
