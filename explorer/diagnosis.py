@@ -47,7 +47,7 @@ class Finding:
     fix: str = ""
 
 
-NEEDED: Final = ("textual", "rich", "numpy", "sqlite-utils", "math-verify", "plotext", "click")
+NEEDED: Final = ("textual", "rich", "numpy", "sqlite-utils", "math-verify", "click")
 LOCAL: Final = ("torch", "transformers", "safetensors")
 
 

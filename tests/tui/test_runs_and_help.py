@@ -298,7 +298,7 @@ async def main():
     app = App(settings_for(Path({str(full_cache)!r})))
     async with app.run_test():
         pass
-    late = {{'pylatexenc', 'plotext', 'sqlite_utils', 'explorer.store.queries',
+    late = {{'pylatexenc', 'sqlite_utils', 'explorer.store.queries',
             'explorer.views.problem_list', 'explorer.core.passk'}}
     print(sorted(late & (set(seen) - before)))
 

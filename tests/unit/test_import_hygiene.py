@@ -11,7 +11,7 @@ import pytest
 HEAVY = {"torch", "transformers", "vllm", "math_verify", "sympy", "httpx", "pandas"}
 """Never in a process that draws the screen or prints text."""
 
-NOT_FOR_HELP = HEAVY | {"textual", "rich", "numpy", "sqlite_utils", "sqlite3", "plotext"}
+NOT_FOR_HELP = HEAVY | {"textual", "rich", "numpy", "sqlite_utils", "sqlite3"}
 
 REPORT = """
 import sys
@@ -49,7 +49,7 @@ def test_printed_text_needs_no_model_and_no_screen(tmp_path: Path) -> None:
     (tmp_path / "explorer.toml").write_text("")
     names = loaded(f"{RUN}assert run(cli, ['models', '-w', {str(tmp_path)!r}]) == 0")
     assert "rich" in names
-    assert not names & (HEAVY | {"textual", "plotext"})
+    assert not names & (HEAVY | {"textual"})
 
 
 def test_first_paint_of_the_screen_needs_no_model_and_no_importer(tmp_path: Path) -> None:
