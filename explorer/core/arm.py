@@ -119,5 +119,16 @@ def prompt_digest(token_ids: Sequence[int]) -> str:
     return _digest(PROMPT_PREFIX, np.asarray(token_ids, dtype="<i4").tobytes())
 
 
+def cell_seed(seed: int, arm_key: str, prompt: str) -> int:
+    """The seed of one arm on one prompt (its digest), from the workspace's seed; 63 bits.
+
+    Were every problem sampled with the same seed, its sample i would be drawn with the same
+    random numbers everywhere: luck would be shared across problems and arms, and an interval
+    that resamples problems would be too narrow.
+    """
+    text = canonical_json([seed, arm_key, prompt])
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest()) >> 1
+
+
 def _digest(prefix: str, data: bytes) -> str:
     return prefix + blake2b(data, digest_size=20).hexdigest()

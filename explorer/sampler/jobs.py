@@ -14,8 +14,9 @@ from typing import Final, TypeVar, cast
 
 import numpy as np
 
+from explorer.core.arm import Sampling, cell_seed, prompt_digest
 from explorer.core.completion import Completion, Tokens, TokenScores
-from explorer.core.prompts import Template
+from explorer.core.prompts import RenderedPrompt, Template
 from explorer.engines.base import Engine, Sampled, SampleJob, ScoreJob
 from explorer.errors import DataError, ExplorerError
 from explorer.sampler.arms import arm_of, scorer_of
@@ -83,18 +84,28 @@ async def sample(
     _check_room(engine, len(prompt.ids))
     catalog.put_prompt(desk.db, arm_id, request.problem_id, prompt)
     desk.live.begin(arm_id, request.problem_id)
-    job = SampleJob(prompt.ids, request.sampling, settings.seed, tuple(indices))
+    seed = _seed(settings, engine, template, request.sampling, prompt)
+    job = SampleJob(prompt.ids, request.sampling, seed, tuple(indices))
     async with aclosing(_generator(engine.sample(job))) as events:
         async for event in events:
             if not isinstance(event, Sampled):
                 desk.live.show(event.index, event.text, event.n_tokens)
                 continue
-            completion = Completion(
-                event.index, settings.seed, event.text, event.finish, event.tokens
-            )
+            completion = Completion(event.index, seed, event.text, event.finish, event.tokens)
             completions.append(desk.db, arm_id, request.problem_id, [(completion, None)])
             desk.live.finish(event.index, len(event.tokens))
             desk.graded()
+
+
+def _seed(
+    settings: Settings,
+    engine: Engine,
+    template: Template,
+    sampling: Sampling,
+    prompt: RenderedPrompt,
+) -> int:
+    key = arm_of(engine.info, template, sampling).key()
+    return cell_seed(settings.seed, key, prompt_digest(prompt.ids))
 
 
 async def score(desk: Desk, engine: Engine, request: RequestRow, wanted: Sequence[int]) -> None:

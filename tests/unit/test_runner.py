@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from explorer.core.arm import cell_seed, prompt_digest
 from explorer.core.completion import Completion, FinishReason, Origin, Outcome
 from explorer.core.prompts import RenderedPrompt
 from explorer.sampler.runner import Runner
@@ -70,6 +71,15 @@ class Bench:
         )
         return dict(rows.fetchall())
 
+    def expected(self, model: str, n: int, problem: int = 0) -> dict[int, str]:
+        """What the fake model draws for a cell whose prompt is stored, by its derived seed."""
+        key = fake_engine.spec(model, TEMPLATE, SAMPLING).key()
+        arm_id = next(arm.id for arm in queries.arms(self.db) if arm.key == key)
+        prompt = queries.prompt(self.db, arm_id, self.problems[problem])
+        assert prompt is not None
+        seed = cell_seed(self.settings.seed, key, prompt_digest(prompt.ids))
+        return {i: text_of(model, seed, i) for i in range(n)}
+
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
@@ -93,7 +103,7 @@ async def until(condition: Callable[[], bool]) -> None:
 async def test_draws_grades_and_finishes(bench: Bench) -> None:
     asked = bench.ask("base", n=6)
     await bench.run()
-    assert bench.texts("base") == {i: text_of("base", 3, i) for i in range(6)}
+    assert bench.texts("base") == bench.expected("base", 6)
     request = bench.request(asked)
     assert request.state == "done"
     assert request.arm_id is not None
@@ -171,7 +181,16 @@ async def test_an_interactive_request_interrupts_a_batch(bench: Bench) -> None:
         await until(lambda: bench.request(batch).state == "done")
     assert bench.request(urgent).state == "done"
     assert bench.script.log.index("dropped base") < bench.script.log.index("open rl")
-    assert bench.texts("base") == {i: text_of("base", 3, i) for i in range(3)}
+    assert bench.texts("base") == bench.expected("base", 3)
+
+
+async def test_no_two_problems_or_arms_share_random_numbers(bench: Bench) -> None:
+    for model in ("base", "rl"):
+        bench.ask(model, 0, n=1)
+        bench.ask(model, 1, n=1)
+    await bench.run()
+    seeds = bench.db.execute("SELECT seed FROM completion").fetchall()
+    assert len(set(seeds)) == len(seeds) == 4
 
 
 async def test_a_satisfied_interactive_request_does_not_interrupt(bench: Bench) -> None:
