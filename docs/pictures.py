@@ -6,6 +6,7 @@ python -m docs.pictures WORKSPACE PROBLEM
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 
@@ -44,4 +45,6 @@ def _save(app: ExplorerApp, name: str) -> None:
 
 
 if __name__ == "__main__":
+    os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
+    os.environ.pop("NO_COLOR", None)
     asyncio.run(draw(Path(sys.argv[1]), sys.argv[2]))
