@@ -36,7 +36,7 @@ class Interval(NamedTuple):
 
 
 def posterior_interval(c: int, n: int, ks: Sequence[int], level: float = LEVEL) -> Interval:
-    """[K] equal-tailed credible interval of one problem's pass@k; any k, also k > n."""
+    """[K] credible interval of one problem's pass@k, as `posterior_intervals`; also for k > n."""
     lower, upper = posterior_intervals([c], [n], ks, level)
     return Interval(lower[0], upper[0])
 
@@ -44,7 +44,10 @@ def posterior_interval(c: int, n: int, ks: Sequence[int], level: float = LEVEL) 
 def posterior_intervals(
     c: ArrayLike, n: ArrayLike, ks: Sequence[int], level: float = LEVEL
 ) -> Interval:
-    """[P, K] equal-tailed credible intervals of pass@k for P problems.
+    """[P, K] credible intervals of pass@k for P problems.
+
+    Equal-tailed, but one-sided where none or all are correct: there equal tails would leave out
+    the estimate itself, 0 or 1. The posterior coverage is `level` either way.
 
     Raises:
         ValueError: some c is not in 0..n.
@@ -55,11 +58,14 @@ def posterior_intervals(
         raise ValueError("the number correct must lie between 0 and the number of samples")
     tallies = np.stack([correct, samples], axis=1)
     distinct, where = np.unique(tallies, axis=0, return_inverse=True)
-    tail = (1 - level) / 2
-    tails = np.array([[tail], [1 - tail]])
+    none, all_ = distinct[:, 0] == 0, distinct[:, 0] == distinct[:, 1]
+    below = np.where(none, 0.0, np.where(all_, 1 - level, (1 - level) / 2))
+    above = np.where(all_, 1.0, np.where(none, level, (1 + level) / 2))
+    tails = np.stack([below, above])
     p = beta_quantile(tails, distinct[:, 0] + 1, distinct[:, 1] - distinct[:, 0] + 1)
     exponents = np.asarray(ks, dtype=np.float64)
-    reached = -np.expm1(exponents * np.log1p(-p)[:, :, None])
+    with np.errstate(divide="ignore"):  # p = 1 is reached at any k
+        reached = -np.expm1(exponents * np.log1p(-p)[:, :, None])
     rows = where.reshape(-1)
     return Interval(reached[0, rows], reached[1, rows])
 

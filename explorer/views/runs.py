@@ -37,11 +37,15 @@ class ModelLine:
 
 @dataclass(frozen=True, slots=True)
 class QueueLine:
-    """A request, its problem's name and how many of its completions are there."""
+    """A request, its problem's name and how many of its completions are there.
+
+    Attributes:
+        have: None until the sampler has told which arm it is, and for scores.
+    """
 
     request: RequestRow
     problem: str
-    have: int
+    have: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +162,8 @@ def _models(
 def _line(db: sqlite3.Connection, request: RequestRow) -> QueueLine:
     row = queries.problem_by_id(db, request.problem_id)
     name = f"{row.problem.dataset}/{row.problem.name}" if row else "?"
-    have = 0
-    if request.arm_id is not None:
+    have = None
+    if request.kind == "sample" and request.arm_id is not None:
         tally = queries.problem_tallies(db, request.problem_id).get(request.arm_id)
         have = min(request.n, tally.completions) if tally else 0
     return QueueLine(request, name, have)

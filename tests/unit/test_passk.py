@@ -136,8 +136,16 @@ def test_curve_and_mean_do_not_go_beyond_n() -> None:
 def test_posterior_interval_is_the_quantile_of_p_carried_over() -> None:
     # Beta(1, n+1) has the closed-form quantile 1 - (1-q)^(1/(n+1)).
     lower, upper = posterior_interval(0, 63, [1, 64])
-    np.testing.assert_allclose(lower, [1 - 0.975 ** (1 / 64), 0.025], rtol=1e-10)
-    np.testing.assert_allclose(upper, [1 - 0.025 ** (1 / 64), 0.975], rtol=1e-10)
+    np.testing.assert_array_equal(lower, [0, 0])
+    np.testing.assert_allclose(upper, [1 - 0.05 ** (1 / 64), 0.95], rtol=1e-10)
+
+
+def test_posterior_interval_holds_the_estimate_where_none_or_all_are_correct() -> None:
+    lower, upper = posterior_interval(63, 63, [1, 64])
+    np.testing.assert_allclose(lower[0], 0.05 ** (1 / 64), rtol=1e-10)
+    np.testing.assert_array_equal(upper, [1, 1])
+    lower, upper = posterior_interval(0, 0, [1])
+    assert (lower[0], upper[0]) == (0, 1)
 
 
 def test_posterior_intervals_cover_the_truth_as_often_as_they_say() -> None:

@@ -145,7 +145,7 @@ def _interval(arm: PageArm) -> Cell:
 
 
 def _perplexity(arm: PageArm) -> Cell:
-    return (f"{arm.perplexity:.3g}" if arm.perplexity else "–"), "muted"
+    return (f"{arm.perplexity:.2f}" if arm.perplexity else "–"), "muted"
 
 
 def _engine(arm: PageArm) -> Cell:

@@ -115,7 +115,7 @@ def _queue(lines: Sequence[QueueLine], width: int) -> list[Pieces]:
 def _progress(line: QueueLine) -> str:
     if line.request.kind == "score":
         return f"≤{line.request.n}" if line.request.completion_id is None else "1"
-    return f"{line.have}/{line.request.n}"
+    return f"{'–' if line.have is None else line.have}/{line.request.n}"
 
 
 def _state_colour(line: QueueLine) -> str:
