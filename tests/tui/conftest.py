@@ -10,7 +10,7 @@ import pytest
 from tests import fake_cache
 
 for _name in list(os.environ):
-    if _name.startswith("TEXTUAL"):
+    if _name.startswith("TEXTUAL") and not _name.startswith("TEXTUAL_SNAPSHOT"):
         del os.environ[_name]  # read when textual is imported
 
 
