@@ -10,8 +10,8 @@ import os
 import sys
 from pathlib import Path
 
-from explorer import settings_reader
 from explorer.paths import SETTINGS_NAME
+from explorer.settings import reader as settings_reader
 from explorer.tui.app import ExplorerApp
 
 HERE = Path(__file__).resolve().parent

@@ -21,7 +21,7 @@ from explorer import __version__
 from explorer.errors import ExplorerError
 from explorer.preparation_note import read_note
 from explorer.settings import Settings
-from explorer.settings_reader import find, load
+from explorer.settings.reader import find, load
 from explorer.store import status
 from explorer.store.connection import on_network_filesystem, open_reader
 from explorer.store.verify import Disagreement, verify

@@ -12,8 +12,8 @@ import click
 
 from explorer.errors import EngineError, UsageError
 from explorer.settings import ModelSettings, Settings
+from explorer.settings.toml_table import suggest
 from explorer.store import status
-from explorer.toml_table import suggest
 from explorer.views.status import Progress, is_alive, read_progress
 
 LOOK_S: Final = 0.5

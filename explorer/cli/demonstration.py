@@ -11,8 +11,8 @@ import click
 from explorer.errors import SettingsError
 from explorer.paths import SETTINGS_NAME, sample_data
 from explorer.settings import Settings
-from explorer.settings_reader import load
-from explorer.settings_template import demo
+from explorer.settings.reader import load
+from explorer.settings.template import demo
 
 
 def demo_settings(folder: Path) -> Settings:

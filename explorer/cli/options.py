@@ -62,7 +62,7 @@ def read_settings(where: Path | None) -> Settings:
     Raises:
         SettingsError: there are none, or they are wrong.
     """
-    from explorer.settings_reader import find, load
+    from explorer.settings.reader import find, load
 
     return load(find(Path.cwd(), where))
 

@@ -47,7 +47,7 @@ def main() -> int:
     """Prepare the workspace named on the command line."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     from explorer.preparation import describe, prepare
-    from explorer.settings_reader import load
+    from explorer.settings.reader import load
 
     try:
         prepare(load(Path(sys.argv[1])), say=_say)

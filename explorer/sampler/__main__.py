@@ -17,11 +17,11 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from explorer import settings_reader
 from explorer.errors import BusyError, ExplorerError
 from explorer.sampler.lifecycle import SamplerLock
 from explorer.sampler.runner import Runner
 from explorer.settings import Settings
+from explorer.settings import reader as settings_reader
 from explorer.store import requests
 from explorer.store.connection import open_writer
 

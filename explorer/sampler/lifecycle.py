@@ -15,9 +15,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Final
 
-from explorer import settings_reader
 from explorer.errors import BusyError, StoreError
 from explorer.paths import Workspace
+from explorer.settings import reader as settings_reader
 
 LARGEST_LOG: Final = 4 << 20
 """Bytes; a larger log is set aside as `.1` before a sampler starts."""

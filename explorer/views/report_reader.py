@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from explorer.errors import UsageError
 from explorer.settings import Settings
+from explorer.settings.toml_table import suggest
 from explorer.store import queries
 from explorer.store.connection import open_reader
 from explorer.store.rows import ProblemRow, Tally
-from explorer.toml_table import suggest
 from explorer.views.arms import ArmChoice, ArmPick, choose
 from explorer.views.filter import ModelName, parse
 from explorer.views.problem_list import build_lines

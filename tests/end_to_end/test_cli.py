@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from explorer.paths import sample_data
-from explorer.settings_template import demo
+from explorer.settings.template import demo
 from tests.fake_cache import build
 
 SETTINGS = """

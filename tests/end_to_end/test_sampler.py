@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from explorer import settings_reader
 from explorer.core.completion import Completion, FinishReason, Origin
 from explorer.sampler import lifecycle
+from explorer.settings import reader as settings_reader
 from explorer.store import catalog, completions, queries, requests, status
 from explorer.store.connection import open_reader, open_writer
 from explorer.store.verify import verify

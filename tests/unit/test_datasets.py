@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from explorer import settings_reader
 from explorer.datasets import registry
 from explorer.datasets.contents import DatasetContents
 from explorer.errors import DataError, SettingsError
 from explorer.settings import DatasetSettings
+from explorer.settings import reader as settings_reader
 
 GOOD = '{"id": "a", "question": "1 + 1?", "answer": "2"}'
 

@@ -59,7 +59,7 @@ import asyncio
 import sys
 from pathlib import Path
 import explorer.cli.opening, explorer.cli.prepare, explorer.preparation_note
-from explorer.settings_reader import load
+from explorer.settings.reader import load
 from explorer.tui.app import ExplorerApp
 before = set(sys.modules)
 async def main():

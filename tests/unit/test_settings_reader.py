@@ -14,9 +14,9 @@ from explorer.datasets.registry import format_names
 from explorer.engines.registry import engine_names
 from explorer.errors import SettingsError
 from explorer.settings import Role
-from explorer.settings_reader import DTYPES, ENGINES, FORMATS, VERIFIERS, find, load
-from explorer.settings_template import STARTER, demo
-from explorer.toml_lines import key_lines
+from explorer.settings.reader import DTYPES, ENGINES, FORMATS, VERIFIERS, find, load
+from explorer.settings.template import STARTER, demo
+from explorer.settings.toml_lines import key_lines
 from explorer.verifiers.registry import names as verifier_names
 
 GOOD = """

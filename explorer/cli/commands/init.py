@@ -24,7 +24,7 @@ def command(folder: Path) -> None:
     """
     from explorer.errors import SettingsError
     from explorer.paths import SETTINGS_NAME
-    from explorer.settings_template import STARTER, STARTER_PROBLEMS
+    from explorer.settings.template import STARTER, STARTER_PROBLEMS
 
     settings, problems = folder / SETTINGS_NAME, folder / "problems.jsonl"
     try:

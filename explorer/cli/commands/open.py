@@ -21,7 +21,7 @@ def command(link: str, where: Path | None) -> None:
     from explorer.cli.group import COMMANDS
     from explorer.cli.opening import has_terminal, open_screen, print_workspace
     from explorer.errors import SettingsError, UsageError
-    from explorer.toml_table import suggest
+    from explorer.settings.toml_table import suggest
 
     try:
         settings = read_settings(where)

@@ -16,7 +16,7 @@ from explorer.core.prompts import Template
 from explorer.errors import SettingsError
 from explorer.paths import SETTINGS_NAME, Workspace
 from explorer.settings import DatasetSettings, ModelSettings, Role, Settings
-from explorer.toml_table import Table, TomlFile, suggest
+from explorer.settings.toml_table import Table, TomlFile, suggest
 
 ENGINES: Final = ("transformers",)
 """What `engines.registry` can load; a test keeps the two equal."""

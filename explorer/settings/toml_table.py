@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from explorer.errors import SettingsError
-from explorer.toml_lines import KeyPath, key_lines, line_of
+from explorer.settings.toml_lines import KeyPath, key_lines, line_of
 
 
 @dataclass(frozen=True, slots=True)

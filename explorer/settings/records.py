@@ -1,7 +1,7 @@
 """explorer.toml: what models, prompts, datasets and sampling presets a workspace has.
 
 Read once at start; the rest of the program gets these frozen records and never the raw TOML.
-Every mistake is reported with its line and how to mend it (`settings_reader`).
+Every mistake is reported with its line and how to mend it (`reader`).
 """
 
 from __future__ import annotations

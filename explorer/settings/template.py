@@ -1,6 +1,6 @@
 """The explorer.toml files that are written for people: by `init`, and for the bundled demo.
 
-Both are read back by `settings_reader` in the tests, so that what is written is always valid.
+Both are read back by `reader` in the tests, so that what is written is always valid.
 """
 
 from __future__ import annotations

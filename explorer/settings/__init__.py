@@ -1,0 +1,8 @@
+"""explorer.toml: its records here, how it is read in `reader`, how one is written in `template`.
+
+Importing this package loads the records alone, so that whoever only needs a type stays light.
+"""
+
+from explorer.settings.records import DatasetSettings, ModelSettings, Role, Settings
+
+__all__ = ["DatasetSettings", "ModelSettings", "Role", "Settings"]
