@@ -10,31 +10,51 @@ from pathlib import Path
 import torch
 from transformers.utils import logging
 
-from sample_data.make import distil, grpo, heldout, measure, pretrain
+from sample_data.make import distil, heldout, measure, policy, pretrain
+from sample_data.make.algorithms import ALGORITHMS, GRPO
 
 HERE = Path(__file__).resolve().parents[1]
 MODELS = ["base", "rl", "distilled"]
+SIBLINGS = [name for name in ALGORITHMS if name != "grpo"]
+"""Trained on demand, for the comparison of algorithms; GRPO is the family's `rl`."""
 
 
 def stages(options: argparse.Namespace) -> dict[str, Callable[[], None]]:
-    """Every stage by name, in the order in which each needs the ones before."""
+    """The family's stages by name, in the order in which each needs the ones before."""
     models: Path = options.out / "models"
     base = models / "base"
     return {
         "problems": partial(heldout.write_problems, options.out / "problems.jsonl"),
         "base": partial(pretrain.make, base, options.seed),
-        "rl": partial(grpo.make, base, models / "rl", options.seed, options.work),
+        "rl": partial(policy.make, base, models / "rl", GRPO, options.seed, options.work),
         "distilled": partial(distil.make, base, models / "distilled", options.seed),
         "measure": partial(
-            measure.make, models, options.out / "counts.json", MODELS, options.n,
+            measure.make, models, options.out / "counts.json", options.models or MODELS, options.n,
             options.temperature, options.top_p, options.seed,
         ),
     }  # fmt: skip
 
 
+def siblings(options: argparse.Namespace) -> dict[str, Callable[[], None]]:
+    """RL from the same base by the other algorithms: stages that run only when named."""
+    models: Path = options.out / "models"
+    return {
+        name: partial(
+            policy.make, models / "base", models / name, ALGORITHMS[name], options.seed,
+            options.work,
+        )
+        for name in SIBLINGS
+    }  # fmt: skip
+
+
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m sample_data.make", description=__doc__)
-    parser.add_argument("stages", nargs="*", help="problems base rl distilled measure (all)")
+    parser.add_argument(
+        "stages",
+        nargs="*",
+        help=f"problems base rl distilled measure (all of these), or {' '.join(SIBLINGS)}",
+    )
+    parser.add_argument("--models", nargs="*", help=f"in `measure` ({' '.join(MODELS)})")
     parser.add_argument("--seed", type=int, default=1, help="of training and of measuring")
     parser.add_argument("--out", type=Path, default=HERE, help="where models/ and tables go")
     parser.add_argument("--work", type=Path, help="where checkpoints of the RL run go")
@@ -52,13 +72,14 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     options.out.mkdir(parents=True, exist_ok=True)
-    known = stages(options)
+    family = stages(options)
+    known = family | siblings(options)
     unknown = set(options.stages) - set(known)
     if unknown:
         raise SystemExit(
             f"no such stage: {', '.join(sorted(unknown))}; there are: {', '.join(known)}"
         )
-    for name in options.stages or known:
+    for name in options.stages or family:
         print(f"== {name}", flush=True)
         began = time.monotonic()
         known[name]()

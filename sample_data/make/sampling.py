@@ -29,17 +29,18 @@ def sample(
     top_p: float = 1.0,
     longest: int = LONGEST,
 ) -> Sampled:
-    """`each` completions per prompt, those of one prompt side by side."""
+    """`each` completions per prompt, those of one prompt side by side; greedy at temperature 0."""
     encoded = tokenizer(prompts, return_tensors="pt", padding=True, padding_side="left")
     tokens = model.generate(
         input_ids=encoded.input_ids,
         attention_mask=encoded.attention_mask,
         num_return_sequences=each,
-        do_sample=True,
-        temperature=temperature,
-        top_p=top_p,
-        top_k=0,
         max_new_tokens=longest,
+        **(
+            {"do_sample": True, "temperature": temperature, "top_p": top_p, "top_k": 0}
+            if temperature > 0
+            else {"do_sample": False}
+        ),
     )
     width = encoded.input_ids.shape[1]
     texts = tokenizer.batch_decode(tokens[:, width:], skip_special_tokens=True)

@@ -228,19 +228,137 @@ def test_pass_at_k_is_the_unbiased_estimator() -> None:
         pass_at(300, counts, 256)
 
 
-def test_group_relative_advantage_compares_within_a_prompt() -> None:
+def judged(rewards: list[list[float]], **more: Any) -> Any:
+    """A batch whose samples wrote 2 and 3 tokens in turn."""
     torch = pytest.importorskip("torch")
+    from sample_data.make.advantage import Judged
+
+    table = torch.tensor(rewards)
+    written = torch.ones(table.numel(), 3)
+    written[::2, 2] = 0
+    return Judged(table, written, **more)
+
+
+def test_group_relative_advantage_compares_within_a_prompt() -> None:
     from sample_data.make.advantage import group_relative
 
-    advantage = group_relative(torch.tensor([[1.0, 0.0, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0]]))
-    assert advantage[0].tolist() == pytest.approx([1.5, -0.5, -0.5, -0.5], abs=1e-2)
-    assert advantage[1].abs().max() == 0
+    advantage = group_relative(judged([[1.0, 0.0, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0]]))
+    assert advantage[:4, 0].tolist() == pytest.approx([1.5, -0.5, -0.5, -0.5], abs=1e-2)
+    assert advantage[0].tolist() == pytest.approx([1.5, 1.5, 0], abs=1e-2)
+    assert advantage[4:].abs().max() == 0
+
+
+def test_leave_one_out_compares_with_the_others_only() -> None:
+    from sample_data.make.advantage import leave_one_out
+
+    advantage = leave_one_out(judged([[1.0, 1.0, 0.0, 0.0]]))
+    assert advantage[:, 0].tolist() == pytest.approx([2 / 3, 2 / 3, -2 / 3, -2 / 3])
+
+
+def test_remax_compares_with_the_greedy_answer() -> None:
+    torch = pytest.importorskip("torch")
+    from sample_data.make.advantage import against_greedy
+
+    batch = judged([[1.0, 0.0], [1.0, 0.0]], greedy=torch.tensor([1.0, 0.0]))
+    assert against_greedy(batch)[:, 0].tolist() == [0, -1, 1, 0]
+
+
+def test_reinforce_plus_plus_normalises_over_the_tokens_of_the_batch() -> None:
+    from sample_data.make.advantage import normalised_globally
+
+    batch = judged([[1.0, 0.0], [0.0, 0.0]])
+    advantage = normalised_globally(batch)
+    chosen = advantage[batch.written.bool()]
+    assert chosen.mean().item() == pytest.approx(0, abs=1e-6)
+    assert chosen.std().item() == pytest.approx(1, abs=1e-5)
+    assert advantage[0, 0] > 0 > advantage[1, 0]
+    assert advantage[2, 0] == advantage[3, 0], "a prompt without contrast is pushed down too"
+
+
+def test_ppo_pushes_what_the_critic_did_not_expect() -> None:
+    torch = pytest.importorskip("torch")
+    from sample_data.make.advantage import over_critic
+
+    values = torch.tensor([[1.0, 1, 0], [0, 0.5, 1]])
+    advantage = over_critic(judged([[1.0, 1.0]], values=values))
+    assert advantage[0, 0] < advantage[1, 1] < advantage[1, 0]
+    assert advantage[0, 2] == 0
+
+
+def test_a_critic_learns_which_texts_are_rewarded() -> None:
+    torch = pytest.importorskip("torch")
+    from sample_data.make import model
+    from sample_data.make.critic import Critic
+
+    torch.manual_seed(0)
+    critic = Critic(model.load(HERE / "models" / "base"), rate=1e-3)
+    tokens = torch.tensor([[5, 6, 7, 8], [9, 10, 11, 12]])
+    seen, written = torch.ones_like(tokens), torch.ones(2, 3)
+    returns = torch.tensor([1.0, 0.0])
+    for _ in range(30):
+        with torch.no_grad():
+            old = critic.values(tokens, seen)
+        critic.fit(tokens, seen, written, old, returns)
+    values = critic.values(tokens, seen).mean(1)
+    assert values[0] > 0.8
+    assert values[1] < 0.2
+
+
+def test_dapo_lets_a_ratio_rise_further_than_it_may_fall() -> None:
+    torch = pytest.importorskip("torch")
+    from sample_data.make import policy
+    from sample_data.make.algorithms import ALGORITHMS
+
+    written = torch.ones(1, 1)
+    for advantage, ratio, moves in [(1.0, 1.25, True), (1.0, 1.3, False), (-1.0, 0.75, False)]:
+        old = torch.zeros(1, 1)
+        part = policy.Rollouts(
+            written, written, written, old, torch.full((1, 1), advantage), old[0], None
+        )
+        now = torch.full((1, 1), ratio).log().requires_grad_()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(policy, "log_probabilities", lambda *_, now=now: now)
+            loss = policy.clipped_loss(None, part, ALGORITHMS["dapo"])  # type: ignore[arg-type]
+        loss.backward()  # type: ignore[no-untyped-call]
+        assert now.grad is not None
+        assert bool(now.grad.abs().sum() > 0) is moves
+
+
+def test_dapo_fills_a_batch_with_prompts_that_have_contrast() -> None:
+    torch = pytest.importorskip("torch")
+    from dataclasses import replace
+
+    from sample_data.make import policy
+    from sample_data.make.algorithms import ALGORITHMS
+    from sample_data.make.sampling import Sampled
+
+    recipe = replace(ALGORITHMS["dapo"], prompts=2, samples=2)
+    task = next(corpus.tasks(corpus.RL_MIX, Random(0)))
+
+    def part(rewards: list[list[float]], mark: int, before: int, after: int) -> Any:
+        tokens = torch.full((4, before + after), mark)
+        texts = [f"{mark}.{i}" for i in range(4)]
+        return policy.Drawn(
+            [task, task],
+            Sampled(tokens, before, texts),
+            torch.tensor(rewards, dtype=torch.float32),
+            4,
+        )
+
+    parts = [part([[1, 1], [1, 0]], 5, 2, 3), part([[0, 1], [0, 0]], 6, 3, 1)]
+    full = policy._full_batch(parts, recipe, pad=0)
+    assert full.rewards.tolist() == [[1, 0], [0, 1]]
+    assert full.rows.texts == ["5.2", "5.3", "6.0", "6.1"]
+    assert full.rows.prompt_width == 3
+    assert full.rows.tokens[0].tolist() == [0, 5, 5, 5, 5, 5]
+    assert full.rows.tokens[2].tolist() == [6, 6, 6, 6, 0, 0]
+    assert full.drawn == 8
 
 
 def test_a_policy_learns_from_its_end_of_text_but_not_from_padding() -> None:
     torch = pytest.importorskip("torch")
     pytest.importorskip("transformers")
-    from sample_data.make.grpo import masks
+    from sample_data.make.policy import masks
 
     pad, eos = 0, 2
     tokens = torch.tensor([[pad, 5, 6, 7, eos, pad], [4, 5, 6, 7, 8, eos]])
@@ -296,7 +414,7 @@ def test_a_model_loads_and_ends_in_a_boxed_answer(folder: Path) -> None:
 
 
 def test_the_counts_show_what_the_readme_says() -> None:
-    """RL above base at one sample, below it at 256 problem by problem; distilled above base."""
+    """RL above base at one sample and below it at 64, bands apart; distilled above base."""
     np = pytest.importorskip("numpy")
     from sample_data.make.passk import KS, band, pass_at
 
@@ -309,6 +427,7 @@ def test_the_counts_show_what_the_readme_says() -> None:
         for k in KS
     }
     assert band(each["rl", 1])[0] > band(each["base", 1])[1]
+    assert band(each["rl", 64])[1] < band(each["base", 64])[0]
     assert band(each["base", 256] - each["rl", 256])[0] > 0
     assert all(each["distilled", k].mean() > each["base", k].mean() for k in KS)
     readme = (HERE / "README.md").read_text(encoding="utf-8")
