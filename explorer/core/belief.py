@@ -27,6 +27,9 @@ GRID: Floats = 1 / (1 + np.exp(-_LOG_ODDS))
 _LOG_P: Floats = -np.logaddexp(0, -_LOG_ODDS)
 _LOG_Q: Floats = -np.logaddexp(0, _LOG_ODDS)
 
+FEWEST = 4
+"""Samples below which a problem does not help to fit a prior."""
+
 SETTLED = 0.95
 """A direction is called settled when it is believed at least this much."""
 
@@ -105,12 +108,13 @@ def believe(c: int, n: int, prior: Prior = UNIFORM) -> Belief:
 def fit_prior(c: ArrayLike, n: ArrayLike) -> Prior:
     """The beta distribution under which the counts of a set of problems are most likely.
 
-    Fewer than ten problems with samples say too little; then the prior is uniform.
+    Fewer than ten problems with at least `FEWEST` samples say too little; then the prior is
+    uniform. (From one sample each only the mean of p can be learnt, not how it spreads.)
 
     Source: beta-binomial maximum likelihood, by a search that is refined twice.
     """
     correct, samples = np.asarray(c, dtype=np.float64), np.asarray(n, dtype=np.float64)
-    tallies = np.stack([correct, samples], axis=1)[samples > 0]
+    tallies = np.stack([correct, samples], axis=1)[samples >= FEWEST]
     if len(tallies) < 10:
         return UNIFORM
     distinct, counts = np.unique(tallies, axis=0, return_counts=True)

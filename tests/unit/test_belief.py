@@ -63,8 +63,9 @@ def test_a_prior_is_recovered_from_many_problems(alpha: float, beta: float) -> N
     assert found.beta == pytest.approx(beta, rel=0.1)
 
 
-def test_few_problems_do_not_make_a_prior() -> None:
+def test_few_problems_or_few_samples_do_not_make_a_prior() -> None:
     assert fit_prior([1, 2, 0], [4, 4, 0]) == Prior(1, 1)
+    assert fit_prior([1, 0] * 200, [1] * 400) == Prior(1, 1)
 
 
 def test_impossible_counts_are_refused() -> None:
