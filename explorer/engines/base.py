@@ -13,50 +13,16 @@ the draw may differ too.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from explorer.core.arm import Sampling
 from explorer.core.completion import FinishReason, Tokens, TokenScores
-from explorer.core.prompts import Message, RenderedPrompt
-
-
-@dataclass(frozen=True, slots=True)
-class ServerOptions:
-    """How a vLLM server of ours is started; every field becomes a flag and is recorded.
-
-    Attributes:
-        python: the interpreter that has vllm; '' = the one that runs us.
-        tensor_parallel, pipeline_parallel, data_parallel: how many devices share the model.
-        gpu_memory_utilization: share of a device's memory that the server may take.
-        memory_gb: memory that the server takes on its device, where it cannot be worked out;
-            0 = work it out.
-        max_num_seqs: most completions at once; 0 = vLLM's own choice.
-        max_num_batched_tokens: most tokens per step; bounds the memory of scoring.
-        max_logprobs: most alternatives per position that may be asked for.
-        prefix_caching: reuse the work on a shared prompt.
-        enforce_eager: no CUDA graphs: a quicker start, slower sampling.
-        sleep: put an unneeded server to sleep rather than stop it, where the platform can.
-        extra_args: further flags, passed on as they are.
-        env: further environment variables, as (name, value).
-    """
-
-    python: str = ""
-    tensor_parallel: int = 1
-    pipeline_parallel: int = 1
-    data_parallel: int = 1
-    gpu_memory_utilization: float = 0.85
-    memory_gb: float = 0.0
-    max_num_seqs: int = 0
-    max_num_batched_tokens: int = 2048
-    max_logprobs: int = 20
-    prefix_caching: bool = True
-    enforce_eager: bool = False
-    sleep: bool = True
-    extra_args: tuple[str, ...] = ()
-    env: tuple[tuple[str, str], ...] = ()
+from explorer.core.prompts import Message, PromptImage, RenderedPrompt
+from explorer.core.server_options import ServerOptions as ServerOptions
+from explorer.core.support import Truncation
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +42,10 @@ class EngineConfig:
             evenly; then `source` is the name they serve it under, '' = the only one they have.
         api_key_env: name of the environment variable that holds their key; never the key.
         adapter: a LoRA folder, served by the server of `source`.
+        adapters: every LoRA folder that this server is to serve, so that they share it.
         server: how a server of ours is started.
         state_folder: where the sampler keeps what it must remember of servers that it started.
+        server_idle_s: a server of ours that nobody uses for so long is stopped; 0 = never.
     """
 
     source: str
@@ -91,8 +59,10 @@ class EngineConfig:
     urls: tuple[str, ...] = ()
     api_key_env: str = ""
     adapter: str = ""
-    server: ServerOptions = ServerOptions()
+    adapters: tuple[str, ...] = ()
+    server: ServerOptions = field(default_factory=ServerOptions)
     state_folder: Path | None = None
+    server_idle_s: float = 900.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +77,10 @@ class EngineInfo:
         vocab_size: rows of the output layer.
         eos_ids: token ids that end a completion.
         parameters: number of weights, 0 if unknown.
+        facts: what else could make its completions unlike another arm's, by name: kept with the
+            arm and compared by `core.parity`, but no part of the key. `generation.<field>` is a
+            field of the checkpoint's generation_config.json, `generation.use` whether the engine
+            follows that file ('ignored' or 'applied').
     """
 
     engine: str
@@ -119,16 +93,26 @@ class EngineInfo:
     vocab_size: int
     eos_ids: tuple[int, ...]
     parameters: int
+    images: bool = False
+    facts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class SampleJob:
-    """Draw one completion of `prompt_ids` for every index."""
+    """Draw one completion of `prompt_ids` for every index.
+
+    Attributes:
+        images: what the prompt shows; the ids then have the model's own number of ids for each.
+        prompt_text: the rendered prompt with one placeholder per image, as `RenderedPrompt.text`;
+            needed only where there are images.
+    """
 
     prompt_ids: tuple[int, ...]
     sampling: Sampling
     seed: int
     indices: tuple[int, ...]
+    images: tuple[PromptImage, ...] = ()
+    prompt_text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,19 +146,36 @@ class ScoreJob:
         prompt_ids: shared by all responses; never scored.
         responses: token ids per response, EOS included where it was drawn.
         top: how many alternatives per position to return (0 = none).
+        images, prompt_text: as in `SampleJob`.
+        sampling: also measure which tokens a sampler with these settings could have drawn. An
+            engine that does not see the whole distribution may return up to `TOP_FOR_BOUNDS`
+            alternatives instead, from which bounds are worked out.
     """
 
     prompt_ids: tuple[int, ...]
     responses: tuple[tuple[int, ...], ...]
     top: int = 10
+    images: tuple[PromptImage, ...] = ()
+    prompt_text: str = ""
+    sampling: Sampling | None = None
+
+
+TOP_FOR_BOUNDS = 20
+"""Alternatives that settle most tokens without the whole distribution; vLLM's default limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """Scores of `responses[position]`."""
+    """Scores of `responses[position]`.
+
+    Attributes:
+        truncation: what the job's sampler makes of its tokens; None where it was not asked for,
+            or the engine does not see the whole distribution.
+    """
 
     position: int
     scores: TokenScores
+    truncation: Truncation | None = None
 
 
 class Engine(Protocol):

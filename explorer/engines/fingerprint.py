@@ -40,6 +40,8 @@ _TOKENIZER = (
     "merges.txt",
     "chat_template.json",
     "chat_template.jinja",
+    "preprocessor_config.json",
+    "processor_config.json",
     "*.model",
     "*.tiktoken",
 )
@@ -69,7 +71,7 @@ def checkpoint_identity(source: str) -> str:
 
 
 def tokenizer_identity(source: str) -> str:
-    """`tok:<digest>` of the tokenizer's files, the chat template among them.
+    """`tok:<digest>` of the tokenizer's files, chat template and image processor among them.
 
     Raises:
         EngineError: there is no such folder and no such model in the hub's cache.

@@ -10,10 +10,13 @@ from __future__ import annotations
 import copy
 import inspect
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+
+from explorer.engines.hf_images import forget_prompt
+from explorer.errors import EngineError
 
 PREFILL_TOKENS = 2048
 """Prompt tokens per forward pass, so that a long prompt needs no long activations."""
@@ -50,14 +53,33 @@ def cache_of(output: Any) -> Any:
 
 
 class PromptCache:
-    """A prompt's keys and values without its last token, which starts every completion."""
+    """A prompt's keys and values without its last token, which starts every completion.
 
-    def __init__(self, model: Any, prompt_ids: Sequence[int], device: torch.device) -> None:
+    Args:
+        inputs: what shows the model its images, for the ids without the last one; they are then
+            read in one pass, and a model whose cache cannot be copied is refused.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        prompt_ids: Sequence[int],
+        device: torch.device,
+        inputs: Mapping[str, Any] | None = None,
+    ) -> None:
         self.keyword = cache_keyword(model)
         self._model = model
+        self._inputs = dict(inputs or {})
         self._ids = torch.tensor([list(prompt_ids[:-1])], dtype=torch.long, device=device)
         self._device = device
+        forget_prompt(model)
         self._one_row = self._prefill(1) if len(prompt_ids) > 1 and self.keyword else None
+        if self._inputs and not self.can_copy:
+            raise EngineError(
+                "This architecture cannot be used with images here",
+                f"{type(model).__name__} keeps what it saw in a form that cannot be shared.",
+                "Use it with the vLLM engine.",
+            )
 
     @property
     def can_copy(self) -> bool:
@@ -101,8 +123,9 @@ class PromptCache:
 
     def _prefill(self, rows: int) -> Any:
         cache = None
-        for part in torch.split(self._ids, PREFILL_TOKENS, dim=1):
-            given = self.given(cache)
+        at_once = self._ids.shape[1] if self._inputs else PREFILL_TOKENS
+        for part in torch.split(self._ids, at_once, dim=1):
+            given = self.given(cache) | self._inputs
             if "logits_to_keep" in inspect.signature(self._model.forward).parameters:
                 given["logits_to_keep"] = 1
             output = self._model(input_ids=part.expand(rows, -1), use_cache=True, **given)

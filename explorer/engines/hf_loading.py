@@ -13,7 +13,8 @@ from typing import Any
 import torch
 import transformers
 
-from explorer.engines.base import EngineConfig, EngineInfo
+from explorer.engines.base import EngineConfig, EngineInfo, SampleJob, ScoreJob
+from explorer.engines.checkpoint_facts import checkpoint_facts
 from explorer.engines.fingerprint import (
     checkpoint_folder,
     checkpoint_identity,
@@ -21,6 +22,8 @@ from explorer.engines.fingerprint import (
     is_hub_name,
     tokenizer_identity,
 )
+from explorer.engines.hf_cache import PromptCache
+from explorer.engines.hf_images import ImageReader, load_processor, sees_images, usable
 from explorer.engines.hf_text import TokenText
 from explorer.errors import EngineError
 
@@ -40,6 +43,7 @@ class Loaded:
     info: EngineInfo
     device: torch.device
     batch_size: int
+    images: ImageReader | EngineError | None = None
 
 
 def load(config: EngineConfig) -> Loaded:
@@ -54,7 +58,8 @@ def load(config: EngineConfig) -> Loaded:
     dtype = _dtype(config.dtype, device)
     source, revision = _source(config.source)
     tokenizer = _tokenizer(source, revision)
-    model = _model(source, revision, dtype, device)
+    images = _images(source, revision, tokenizer)
+    model = _model(source, revision, dtype, device, images is not None)
     eos_ids = _eos_ids(model, tokenizer)
     # What the checkpoint's generation_config.json asks for must not bend the distribution.
     model.generation_config = transformers.GenerationConfig()  # type: ignore[no-untyped-call]
@@ -70,9 +75,26 @@ def load(config: EngineConfig) -> Loaded:
         vocab_size=rows,
         eos_ids=eos_ids,
         parameters=sum(weight.numel() for weight in model.parameters()),
+        images=isinstance(images, ImageReader),
+        facts={"generation.use": "ignored", **checkpoint_facts(config.source)},
     )
     text = TokenText(tokenizer, rows)
-    return Loaded(model, tokenizer, text, info, device, config.batch_size)
+    return Loaded(model, tokenizer, text, info, device, config.batch_size, images)
+
+
+def prompt_cache(loaded: Loaded, job: SampleJob | ScoreJob) -> PromptCache:
+    """The keys and values of a job's prompt and of the images in it.
+
+    Raises:
+        EngineError: the model cannot take the images, or they are not those of the prompt.
+    """
+    inputs: dict[str, Any] = {}
+    if job.images:
+        dtype = next(loaded.model.parameters()).dtype
+        inputs = usable(loaded.images).inputs(
+            job.prompt_text, job.prompt_ids, job.images, loaded.device, dtype
+        )
+    return PromptCache(loaded.model, job.prompt_ids, loaded.device, inputs)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -114,8 +136,30 @@ def _tokenizer(source: str, revision: str | None) -> Any:
         raise _explained("The tokenizer cannot be loaded", source, error) from error
 
 
-def _model(source: str, revision: str | None, dtype: torch.dtype, device: torch.device) -> Any:
-    library: Any = transformers.AutoModelForCausalLM  # its types do not know the second result
+def _images(source: str, revision: str | None, tokenizer: Any) -> ImageReader | EngineError | None:
+    """What reads images, None for a model of text only.
+
+    A processor that cannot be loaded is told of when an image is to be read: text still works.
+    """
+    try:
+        config = transformers.AutoConfig.from_pretrained(source, revision=revision)
+    except Exception:  # loading the model says better what is wrong
+        return None
+    if not sees_images(config):
+        return None
+    try:
+        return ImageReader(load_processor(source, revision, config, tokenizer))
+    except EngineError as error:
+        return error
+
+
+def _model(
+    source: str, revision: str | None, dtype: torch.dtype, device: torch.device, sees: bool
+) -> Any:
+    # The types of these classes do not know the second result.
+    library: Any = (
+        transformers.AutoModelForImageTextToText if sees else transformers.AutoModelForCausalLM
+    )
     try:
         model, report = library.from_pretrained(
             source, revision=revision, dtype=dtype, output_loading_info=True

@@ -129,6 +129,29 @@ def _draw_cut(
     return tokens
 
 
+def smallest_kept(
+    shifted: torch.Tensor, tempered: torch.Tensor, sampling: Sampling, width: int = 0
+) -> torch.Tensor:
+    """[B, 1] the smallest logit that top-k and top-p keep; sorts no more of a row than it needs.
+
+    Args:
+        shifted: [B, V] logits.
+        tempered: [B, V] weights of the same tokens at the job's temperature.
+        width: how many of the best are looked at first; 0 = a guess.
+    """
+    vocabulary = shifted.shape[1]
+    width = width or max(NUCLEUS_GUESS, sampling.top_k + 1)
+    if width > vocabulary // 4:
+        return _threshold(shifted.sort(-1, descending=True).values, tempered, sampling)
+    best = shifted.topk(width, dim=-1).values
+    threshold = _threshold(best, tempered, sampling)
+    unsure = (best[:, -1:] >= threshold).squeeze(1)
+    if bool(unsure.any()):
+        wider = smallest_kept(shifted[unsure], tempered[unsure], sampling, WIDER * width)
+        threshold[unsure] = wider
+    return threshold
+
+
 def _threshold(best: torch.Tensor, tempered: torch.Tensor, sampling: Sampling) -> torch.Tensor:
     """[B, 1] the smallest logit kept, or the last of `best` where that is not far enough.
 

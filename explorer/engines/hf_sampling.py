@@ -22,9 +22,10 @@ from transformers import StoppingCriteriaList as CriteriaList
 from explorer.core.completion import FinishReason, Tokens
 from explorer.engines.base import Sampled, SampleJob
 from explorer.engines.hf_cache import PromptCache, cache_of, free_bytes
-from explorer.engines.hf_loading import Loaded, is_out_of_memory
+from explorer.engines.hf_loading import Loaded, is_out_of_memory, prompt_cache
 from explorer.engines.hf_picking import Picker, UniformStreams
 from explorer.engines.hf_text import GrowingText, TokenText
+from explorer.engines.stops import Stops
 from explorer.engines.wire import TextChange
 from explorer.errors import EngineError
 
@@ -69,7 +70,7 @@ class Sampler:
         """
         if self._stopped() or not self._job.indices:
             return
-        prompt = PromptCache(self._loaded.model, self._job.prompt_ids, self._loaded.device)
+        prompt = prompt_cache(self._loaded, self._job)
         longest = len(self._job.prompt_ids) + self._limit
         rows = prompt.affordable_rows(longest, self._loaded.info.vocab_size)
         if self._loaded.batch_size:
@@ -148,38 +149,23 @@ class Sampler:
         )
 
 
-class StopStrings:
+class StopStrings(Stops):
     """Finds stop strings, looking only where a token's bytes can complete one."""
 
     def __init__(self, stops: Sequence[str], text: TokenText) -> None:
-        self._stops = [stop for stop in stops if stop]
+        super().__init__(stops)
         self._can_complete: NDArray[np.bool_] | None = None
-        if self._stops and text.pieces is not None:
-            last = {stop.encode()[-1] for stop in self._stops}
+        if self.strings and text.pieces is not None:
+            last = {stop.encode()[-1] for stop in self.strings}
             self._can_complete = np.array([not last.isdisjoint(piece) for piece in text.pieces])
 
     def candidates(self, tokens: NDArray[np.int64]) -> NDArray[np.bool_]:
         """[B] rows whose text may just have come to hold a stop string."""
-        if not self._stops:
+        if not self.strings:
             return np.zeros(len(tokens), bool)
         if self._can_complete is None:
             return np.ones(len(tokens), bool)
         return self._can_complete[tokens]
-
-    def find(self, text: str, start: int = 0) -> int:
-        """Where the earliest stop string begins, -1 if there is none that ends after `start`."""
-        found = (text.find(stop, max(0, start - len(stop))) for stop in self._stops)
-        return min((place for place in found if place >= 0), default=-1)
-
-    def safe(self, text: str) -> str:
-        """The text without an end that may turn out to begin a stop string."""
-        held = 0
-        for stop in self._stops:
-            for length in range(min(len(stop) - 1, len(text)), held, -1):
-                if text.endswith(stop[:length]):
-                    held = length
-                    break
-        return text[: len(text) - held]
 
 
 class Batch:

@@ -13,11 +13,14 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from explorer.core.arm import Sampling
 from explorer.core.completion import Float32, Int32, TokenScores
+from explorer.core.support import Truncation
 from explorer.engines.base import Scored, ScoreJob
 from explorer.engines.hf_cache import PromptCache, cache_of, continues_in_slices, free_bytes
-from explorer.engines.hf_loading import Loaded, is_out_of_memory
+from explorer.engines.hf_loading import Loaded, is_out_of_memory, prompt_cache
 from explorer.engines.hf_text import TokenText
+from explorer.engines.hf_truncation import Truncated, truncate
 from explorer.errors import EngineError
 
 LOGITS_AT_ONCE = {"cpu": 8 * 2**20, "cuda": 128 * 2**20}
@@ -39,7 +42,8 @@ def score(loaded: Loaded, job: ScoreJob, stopped: Callable[[], bool]) -> Iterato
     top = min(job.top, vocabulary)
     for position, response in enumerate(job.responses):
         if not response:
-            yield Scored(position, _Table(1, 0, top).row(0, 0, loaded.text))
+            empty = _Table(1, 0, top, job.sampling)
+            yield Scored(position, empty.row(0, 0, loaded.text), empty.truncation(0, 0))
     # Longest first: a batch then holds rows of about one length, and memory fails early or never.
     order = sorted(
         (position for position, response in enumerate(job.responses) if response),
@@ -47,7 +51,7 @@ def score(loaded: Loaded, job: ScoreJob, stopped: Callable[[], bool]) -> Iterato
     )
     if not order or stopped():
         return
-    prompt = PromptCache(loaded.model, job.prompt_ids, loaded.device)
+    prompt = prompt_cache(loaded, job)
     if not prompt.can_copy and not continues_in_slices(loaded.model, vocabulary, loaded.device):
         raise EngineError(
             "This architecture cannot score",
@@ -66,7 +70,8 @@ def score(loaded: Loaded, job: ScoreJob, stopped: Callable[[], bool]) -> Iterato
             return
         for row, position in enumerate(batch):
             length = len(job.responses[position])
-            yield Scored(position, table.row(row, length, loaded.text))
+            scores = table.row(row, length, loaded.text)
+            yield Scored(position, scores, table.truncation(row, length))
         order = order[len(batch) :]
 
 
@@ -98,15 +103,18 @@ def measure(logits: torch.Tensor, targets: torch.Tensor, top: int) -> Measured:
 class _Table:
     """The measurements of a batch, filled slice by slice."""
 
-    def __init__(self, rows: int, longest: int, top: int) -> None:
+    def __init__(self, rows: int, longest: int, top: int, sampling: Sampling | None) -> None:
         shape = (rows, longest)
+        self._truncated: list[Float32] = (
+            [] if sampling is None else [np.empty(shape, np.float32) for _ in Truncated._fields]
+        )
         self._logprobs: Float32 = np.empty(shape, np.float32)
         self._ranks: Int32 = np.empty(shape, np.int32)
         self._entropies: Float32 = np.empty(shape, np.float32)
         self._top_ids: Int32 = np.empty((*shape, top), np.int32)
         self._top_logprobs: Float32 = np.empty((*shape, top), np.float32)
 
-    def fill(self, start: int, measured: Measured) -> None:
+    def fill(self, start: int, measured: Measured, truncated: Truncated | None) -> None:
         rows, positions = measured.logprobs.shape
         here = (slice(0, rows), slice(start, start + positions))
         self._logprobs[here] = measured.logprobs.cpu().numpy()
@@ -114,6 +122,15 @@ class _Table:
         self._entropies[here] = measured.entropies.cpu().numpy()
         self._top_ids[here] = measured.top_ids.cpu().numpy()
         self._top_logprobs[here] = measured.top_logprobs.cpu().numpy()
+        if truncated is not None:
+            for column, values in zip(self._truncated, truncated, strict=True):
+                column[here] = values.cpu().numpy()
+
+    def truncation(self, row: int, length: int) -> Truncation | None:
+        """What the job's sampler makes of a row; None if the job named no sampler."""
+        if not self._truncated:
+            return None
+        return Truncation(*(column[row, :length].copy() for column in self._truncated))
 
     def row(self, row: int, length: int, text: TokenText) -> TokenScores:
         here = (row, slice(0, length))
@@ -163,7 +180,7 @@ def _forced(
     targets = _padded([job.responses[position] for position in batch]).to(loaded.device)
     first = torch.full((len(batch), 1), job.prompt_ids[-1], device=loaded.device)
     inputs = torch.cat([first, targets[:, :-1]], 1)
-    table = _Table(len(batch), targets.shape[1], top)
+    table = _Table(len(batch), targets.shape[1], top, job.sampling)
     cache = prompt.copies(len(batch))
     rows, start = len(batch), 0
     budget = LOGITS_AT_ONCE[loaded.device.type] // loaded.info.vocab_size
@@ -176,7 +193,9 @@ def _forced(
         part = inputs[:rows, start:end]
         output = loaded.model(input_ids=part, use_cache=True, **prompt.given(cache))
         cache = cache_of(output)
-        table.fill(start, measure(output.logits, targets[:rows, start:end], top))
+        wanted = targets[:rows, start:end]
+        cut = truncate(output.logits, wanted, job.sampling) if job.sampling else None
+        table.fill(start, measure(output.logits, wanted, top), cut)
         start = end
     return table
 

@@ -11,18 +11,22 @@ import copy
 import json
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from itertools import accumulate
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from explorer.core.completion import Int32, Tokens
 from explorer.core.prompts import Message, RenderedPrompt
+from explorer.engines.hf_images import ImageReader, usable
+from explorer.engines.token_bytes import (
+    byte_level,
+    ends_of_offsets,
+    ends_of_pieces,
+    sentence_piece,
+)
 from explorer.errors import EngineError
 
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
-_SPACE_MARK = "▁"  # what SentencePiece writes for a space
 
 
 class TokenText:
@@ -46,7 +50,7 @@ class TokenText:
         if not len(ids):
             return np.empty(0, np.int32)
         if self.pieces is not None:
-            found = _ends_of_pieces([self.pieces[token] for token in ids], text.encode())
+            found = ends_of_pieces([self.pieces[token] for token in ids], text.encode())
             if found is not None:
                 return found
         return self._ends_by_decoding(ids, text)
@@ -107,13 +111,18 @@ class GrowingText:
 class Scribe:
     """Encodes prompts and texts with a tokenizer of its own: fast ones are not thread-safe."""
 
-    def __init__(self, tokenizer: Any, rows: int) -> None:
+    def __init__(
+        self, tokenizer: Any, rows: int, images: ImageReader | EngineError | None = None
+    ) -> None:
         self._tokenizer = copy.deepcopy(tokenizer)
         self._text = TokenText(self._tokenizer, rows)
+        self._images = copy.deepcopy(images)
 
     def encode(self, prompt: str | Sequence[Message]) -> RenderedPrompt:
         """Chat turns through the chat template; plain text with the tokenizer's own additions."""
         if not isinstance(prompt, str):
+            if any(turn.images for turn in prompt):
+                return usable(self._images).encode(prompt)
             text = self._render(prompt)
             return RenderedPrompt(text, tuple(self._ids(text, False)))
         plain = self._ids(prompt, False)
@@ -134,7 +143,7 @@ class Scribe:
         if decoded == text or not fast:
             ends = self._text.ends(ids, text)
         else:
-            ends = _ends_of_offsets([end for _, end in encoded["offset_mapping"]], text)
+            ends = ends_of_offsets([end for _, end in encoded["offset_mapping"]], text)
         return Tokens(np.asarray(ids, np.int32), ends, None, exact=False)
 
     def _render(self, turns: Sequence[Message]) -> str:
@@ -185,78 +194,7 @@ def _alphabet(tokenizer: Any) -> Callable[[str], bytes] | None:
     state = json.loads(decoder.__getstate__()) if decoder is not None else {}
     kinds = {part["type"] for part in state.get("decoders", [state]) if "type" in part}
     if "ByteLevel" in kinds:
-        return _byte_level
+        return byte_level
     if kinds & {"ByteFallback", "Metaspace"}:
-        return _sentence_piece
+        return sentence_piece
     return None
-
-
-def _byte_level(name: str) -> bytes:
-    """GPT-2's alphabet: every byte is a printable character; a foreign one makes it plain text."""
-    try:
-        return bytes(_GPT2_BYTES[character] for character in name)
-    except KeyError:
-        return name.encode()
-
-
-def _sentence_piece(name: str) -> bytes:
-    if len(name) == 6 and name.startswith("<0x") and name.endswith(">"):
-        return bytes([int(name[3:5], 16)])
-    return name.replace(_SPACE_MARK, " ").encode()
-
-
-def _gpt2_bytes() -> dict[str, int]:
-    printable = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
-    others = [byte for byte in range(256) if byte not in printable]
-    shifted = {chr(0x100 + position): byte for position, byte in enumerate(others)}
-    return {chr(byte): byte for byte in printable} | shifted
-
-
-_GPT2_BYTES = _gpt2_bytes()
-
-
-def _ends_of_pieces(pieces: Sequence[bytes], text: bytes) -> Int32 | None:
-    """Where each piece ends in the text, None if the pieces do not make the text."""
-    joined = b"".join(pieces)
-    ends = np.fromiter(accumulate(map(len, pieces)), np.int64, len(pieces))
-    # SentencePiece decoders leave out the space before the first word.
-    dropped = 1 if joined.startswith(b" ") and not text.startswith(b" ") else 0
-    joined, ends = joined[dropped:], np.maximum(ends - dropped, 0)
-    if joined == text:
-        return ends.astype(np.int32)
-    replaced, places = _replace_broken(joined)
-    return places[ends].astype(np.int32) if replaced == text else None
-
-
-def _replace_broken(data: bytes) -> tuple[bytes, NDArray[np.int64]]:
-    """UTF-8 with each broken sequence replaced by U+FFFD, and where each offset went."""
-    mark = _REPLACEMENT.encode()
-    places = np.zeros(len(data) + 1, np.int64)
-    parts: list[bytes] = []
-    start = length = 0
-    while start < len(data):
-        try:
-            data[start:].decode()
-            good, bad = len(data) - start, 0
-        except UnicodeDecodeError as error:
-            good, bad = error.start, error.end - error.start
-        places[start : start + good + 1] = length + np.arange(good + 1)
-        parts.append(data[start : start + good])
-        start, length = start + good, length + good
-        if bad:
-            places[start : start + bad + 1] = length + np.minimum(np.arange(bad + 1), 2)
-            parts.append(mark)
-            start, length = start + bad, length + len(mark)
-            places[start] = length
-    return b"".join(parts), places
-
-
-def _ends_of_offsets(character_ends: Sequence[int], text: str) -> Int32:
-    """Byte ends from a tokenizer's character offsets; the last token takes what is left."""
-    if not character_ends:
-        return np.empty(0, np.int32)
-    sizes = np.fromiter((len(character.encode()) for character in text), np.int64, len(text))
-    byte_at = np.concatenate([[0], np.cumsum(sizes)])
-    ends = np.maximum.accumulate(byte_at[np.asarray(character_ends)])
-    ends[-1] = byte_at[-1]
-    return ends.astype(np.int32)

@@ -10,6 +10,7 @@ from explorer.errors import SettingsError
 
 _ENGINES = {
     "transformers": "explorer.engines.transformers:open_transformers",
+    "vllm": "explorer.engines.vllm:open_vllm",
 }
 """Name in explorer.toml -> module:function, an `async def (EngineConfig) -> Engine`."""
 

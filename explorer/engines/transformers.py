@@ -31,6 +31,7 @@ from explorer.engines.base import (
     ScoreJob,
 )
 from explorer.engines.fingerprint import checkpoint_folder, is_hub_name
+from explorer.engines.job_checks import check_sample_job, check_score_job
 from explorer.engines.wire import Kind, Reply, Request, Verb, pack, read_reply
 from explorer.errors import EngineError, MissingExtraError, SettingsError
 
@@ -127,9 +128,7 @@ class TransformersEngine:
 
     async def sample(self, job: SampleJob) -> AsyncGenerator[Progress | Sampled, None]:
         """Yield progress a few times a second and each completion once, as it finishes."""
-        self._check_prompt(job.prompt_ids)
-        if job.sampling.max_tokens < 1:
-            raise EngineError("max_tokens must be at least 1", f"It is {job.sampling.max_tokens}.")
+        check_sample_job(self.info, job)
         texts = dict.fromkeys(job.indices, "")
         async with contextlib.aclosing(self._replies(Verb.SAMPLE, job)) as replies:
             async for reply in replies:
@@ -143,7 +142,7 @@ class TransformersEngine:
 
     async def score(self, job: ScoreJob) -> AsyncGenerator[Scored, None]:
         """Yield the scores of each response once, in any order, in bounded memory."""
-        self._check_responses(job)
+        check_score_job(self.info, job)
         async with contextlib.aclosing(self._replies(Verb.SCORE, job)) as replies:
             async for reply in replies:
                 yield reply.payload
@@ -159,41 +158,6 @@ class TransformersEngine:
                 self._child.kill()
             await self._child.wait()
         await asyncio.gather(self._listener, return_exceptions=True)
-
-    def _check_prompt(self, prompt_ids: Sequence[int]) -> None:
-        if not prompt_ids:
-            raise EngineError("The prompt has no tokens", "", "Give the template some text.")
-        if len(prompt_ids) >= self.info.context:
-            raise EngineError(
-                "The prompt leaves no room for a completion",
-                f"It has {len(prompt_ids)} tokens; prompt and completion share a context of "
-                f"{self.info.context}.",
-                "Shorten the prompt, or raise `context` of this model if it can hold more.",
-            )
-        self._check_vocabulary(prompt_ids)
-
-    def _check_vocabulary(self, ids: Sequence[int]) -> None:
-        if ids and not 0 <= min(ids) <= max(ids) < self.info.vocab_size:
-            raise EngineError(
-                "A token id is not in this model's vocabulary",
-                f"Ids run from {min(ids)} to {max(ids)}; the model has 0 to "
-                f"{self.info.vocab_size - 1}.",
-                "These tokens come from another tokenizer; compare the models' tokenizers.",
-            )
-
-    def _check_responses(self, job: ScoreJob) -> None:
-        self._check_prompt(job.prompt_ids)
-        for position, response in enumerate(job.responses):
-            length = len(job.prompt_ids) + len(response)
-            if length > self.info.context:
-                raise EngineError(
-                    "A completion is too long for the model that is to score it",
-                    f"Prompt and completion {position} have {length} tokens; the model's context "
-                    f"is {self.info.context}.",
-                    "Score shorter completions, or raise `context` of this model if it can hold "
-                    "more.",
-                )
-            self._check_vocabulary(response)
 
     def _check_alive(self) -> None:
         if self._closing:

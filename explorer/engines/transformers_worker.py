@@ -99,7 +99,9 @@ class Worker:
             from explorer.engines.hf_text import Scribe
 
             self._loaded = load(request.payload)
-            self._scribe = Scribe(self._loaded.tokenizer, self._loaded.info.vocab_size)
+            self._scribe = Scribe(
+                self._loaded.tokenizer, self._loaded.info.vocab_size, self._loaded.images
+            )
             item(self._loaded.info)
         elif request.verb is Verb.SAMPLE:
             from explorer.engines.hf_sampling import Sampler

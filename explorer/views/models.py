@@ -12,7 +12,7 @@ from explorer.settings import ModelSettings, Settings
 from explorer.store import queries
 from explorer.store.connection import open_reader
 
-NEEDED_PACKAGES: Final = {"transformers": ("torch", "transformers"), "vllm": ("vllm",)}
+NEEDED_PACKAGES: Final = {"transformers": ("torch", "transformers"), "vllm": ("httpx",)}
 """Packages an engine imports; asked for without importing them."""
 
 
@@ -76,8 +76,16 @@ def read_models(settings: Settings) -> list[ModelLine]:
 def missing(model: ModelSettings) -> str:
     """What keeps a model from being loaded here; '' if nothing that can be seen from outside."""
     absent = [name for name in NEEDED_PACKAGES.get(model.engine, ()) if find_spec(name) is None]
+    if model.engine == "vllm" and not model.urls and not model.server.python:
+        absent += [name for name in ("vllm",) if find_spec(name) is None]
     if absent:
         return f"{' and '.join(absent)} not installed"
+    if model.urls:
+        return ""
+    if "/" in model.server.python and not Path(model.server.python).exists():
+        return "python of [vllm] not found"
+    if Path(model.adapter).is_absolute() and not Path(model.adapter).is_dir():
+        return "adapter folder not found"
     source = Path(model.source)
     if source.is_absolute() and not source.is_dir():
         return "folder not found"

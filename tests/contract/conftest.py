@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -12,21 +15,78 @@ import pytest
 import pytest_asyncio
 from numpy.typing import NDArray
 
-from explorer.engines.base import Engine, EngineConfig
+from explorer.engines.base import Engine, EngineConfig, ServerOptions
 from explorer.engines.registry import open_engine
 from tests.contract.tiny_model import make_tiny_model
+from tests.vllm_process import KEY, VllmProcess, vllm_python
 
 BUNDLED = Path(__file__).parents[2] / "sample_data" / "models" / "base"
 
 
-async def _transformers(folder: Path, log: Path) -> Engine:
+@asynccontextmanager
+async def _transformers(folder: Path, log: Path) -> AsyncIterator[Engine]:
     if find_spec("torch") is None or find_spec("transformers") is None:
         pytest.skip("the extra 'local' (torch, transformers) is not installed")
-    return await open_engine(EngineConfig(str(folder), dtype="float32", device="cpu", log_path=log))
+    config = EngineConfig(str(folder), dtype="float32", device="cpu", log_path=log)
+    async with _closing(await open_engine(config)) as engine:
+        yield engine
 
 
-ENGINES: dict[str, Callable[[Path, Path], Awaitable[Engine]]] = {"transformers": _transformers}
-"""Name -> a function that loads the checkpoint in a folder, logging to a file."""
+@asynccontextmanager
+async def _running_vllm(folder: Path, log: Path) -> AsyncIterator[Engine]:
+    """A server that runs already; all that the engine is told is where, and the key."""
+    server = VllmProcess(folder, log)
+    server.start()
+    try:
+        await asyncio.to_thread(server.wait)
+        os.environ[KEY_NAME] = KEY
+        config = EngineConfig("", engine="vllm", urls=(server.url,), api_key_env=KEY_NAME)
+        async with _closing(await open_engine(config)) as engine:
+            yield engine
+    finally:
+        server.stop()
+
+
+@asynccontextmanager
+async def _started_vllm(folder: Path, log: Path) -> AsyncIterator[Engine]:
+    """A server that the engine starts."""
+    options = ServerOptions(
+        vllm_python(), enforce_eager=True, env=(("VLLM_CPU_OMP_THREADS_BIND", "nobind"),)
+    )
+    config = EngineConfig(
+        str(folder),
+        engine="vllm",
+        dtype="float32",
+        log_path=log,
+        threads=1,
+        server=options,
+        state_folder=log.parent / "servers",
+    )
+    from explorer.engines import vllm_server
+
+    try:
+        async with _closing(await open_engine(config)) as engine:
+            yield engine
+    finally:
+        await vllm_server.stop(config)
+
+
+@asynccontextmanager
+async def _closing(engine: Engine) -> AsyncIterator[Engine]:
+    try:
+        yield engine
+    finally:
+        await engine.close()
+
+
+KEY_NAME = "RLVR_TEST_VLLM_KEY"
+
+ENGINES: dict[str, Callable[[Path, Path], AbstractAsyncContextManager[Engine]]] = {
+    "transformers": _transformers,
+    "vllm-running": _running_vllm,
+    "vllm-started": _started_vllm,
+}
+"""Name -> what loads the checkpoint in a folder, logging to a file, and frees it after."""
 
 
 class Reference:
@@ -71,9 +131,8 @@ async def engine(
 ) -> AsyncIterator[Engine]:
     """One loaded tiny model for all tests that do not break it."""
     log = tmp_path_factory.mktemp("logs") / f"{engine_name}.log"
-    opened = await ENGINES[engine_name](tiny_folder, log)
-    yield opened
-    await opened.close()
+    async with ENGINES[engine_name](tiny_folder, log) as opened:
+        yield opened
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -84,6 +143,5 @@ async def bundled_engine(
     if not (BUNDLED / "config.json").is_file():
         pytest.skip("sample_data/models/base is not there")
     log = tmp_path_factory.mktemp("logs") / f"{engine_name}.log"
-    opened = await ENGINES[engine_name](BUNDLED, log)
-    yield opened
-    await opened.close()
+    async with ENGINES[engine_name](BUNDLED, log) as opened:
+        yield opened

@@ -92,7 +92,10 @@ class TestScores:
             found = item.scores
             np.testing.assert_allclose(found.logprobs, own, atol=TOLERANCE)
             entropies = -(np.exp(truth) * truth).sum(1)
-            np.testing.assert_allclose(found.entropies, entropies, atol=TOLERANCE)
+            if engine.info.engine == "vllm":  # it does not tell the entropy
+                assert np.isnan(found.entropies).all()
+            else:
+                np.testing.assert_allclose(found.entropies, entropies, atol=TOLERANCE)
             best = -np.sort(-truth, axis=1)[:, :10]
             np.testing.assert_allclose(found.top_logprobs, best, atol=TOLERANCE)
             # A rank may differ only where another token is as likely, within the tolerance.
@@ -130,7 +133,8 @@ class TestScores:
         assert empty.scores.top_ids.shape == (0, 0)
         assert two.scores.top_ids.shape == (2, 0)
         assert two.scores.top_texts == [[], []]
-        assert np.isfinite(two.scores.entropies).all()
+        assert np.isfinite(two.scores.logprobs).all()
+        assert two.scores.entropies.shape == (2,)
 
     async def test_of_what_is_too_long_are_refused(self, engine: Engine) -> None:
         prompt = (await engine.encode(PROMPT)).ids

@@ -61,7 +61,7 @@ async def test_what_is_no_model_is_refused_at_once(tmp_path: Path, missing: str)
 def test_the_parent_side_imports_no_model_library() -> None:
     code = (
         "import sys, explorer.engines.registry, explorer.engines.transformers, "
-        "explorer.engines.fingerprint\n"
+        "explorer.engines.fingerprint, explorer.engines.vllm, explorer.engines.vllm_server\n"
         "loaded = {'torch', 'transformers', 'tokenizers', 'huggingface_hub'} & set(sys.modules)\n"
         "print(loaded or '')"
     )
