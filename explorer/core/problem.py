@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from explorer.core.code_tests import PackedTests
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -19,6 +21,9 @@ class Problem:
         family, level, note: the dataset's own grouping, difficulty and remark, '' if none.
         verifier: name of the verifier that decides this problem.
         extra: any further columns, kept for filters and templates.
+        images: absolute paths of the images it shows, in order; a file may be missing.
+        tests: what decides a code problem, None for any other and wherever it is only shown:
+            screens and lists leave it out, `queries.tested_problem` reads it.
     """
 
     dataset: str
@@ -30,3 +35,5 @@ class Problem:
     note: str = ""
     verifier: str = "math"
     extra: Mapping[str, Any] = field(default_factory=dict)
+    images: tuple[str, ...] = ()
+    tests: PackedTests | None = field(default=None, repr=False)

@@ -10,7 +10,12 @@ from explorer.json_lines import RowFault
 
 @dataclass(frozen=True, slots=True)
 class DatasetContents:
-    """Problems in file order; names are unique among them."""
+    """Problems in file order; names are unique among them.
+
+    Attributes:
+        format: the format that they were read in; for 'auto' the one that was recognised.
+    """
 
     problems: tuple[Problem, ...]
     faults: tuple[RowFault, ...]
+    format: str = ""

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from explorer.core.code_tests import CodeTests, TestKind
 from explorer.datasets import registry
 from explorer.datasets.contents import DatasetContents
 from explorer.errors import DataError, SettingsError
 from explorer.settings import DatasetSettings
-from explorer.settings import reader as settings_reader
+from explorer.settings.formats import FORMATS
 
 GOOD = '{"id": "a", "question": "1 + 1?", "answer": "2"}'
 
@@ -87,7 +88,9 @@ def test_verifiers_without_a_gold_answer_do_not_need_one(tmp_path: Path) -> None
     row = '{"id": "a", "question": "Q", "answer": "", "tests": ["assert f() == 1"]}'
     contents = read(tmp_path / "p.jsonl", row, verifier="code")
     assert contents.problems[0].gold == ""
-    assert contents.problems[0].extra == {"tests": ["assert f() == 1"]}
+    tests = contents.problems[0].tests
+    assert tests is not None
+    assert tests.unpack() == CodeTests(TestKind.ASSERTS, code="assert f() == 1")
 
 
 def test_a_missing_file_and_an_unknown_format(tmp_path: Path) -> None:
@@ -99,4 +102,4 @@ def test_a_missing_file_and_an_unknown_format(tmp_path: Path) -> None:
 
 
 def test_settings_allow_what_the_registry_reads() -> None:
-    assert sorted(settings_reader.FORMATS) == sorted(registry.format_names())
+    assert sorted(FORMATS) == sorted(registry.format_names())
