@@ -7,7 +7,7 @@ processes with a time limit, because checking mathematics can hang.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from explorer.core.completion import Outcome
 from explorer.core.problem import Problem
@@ -27,6 +27,22 @@ class Decision:
 
     outcome: Outcome
     detail: str = ""
+
+
+NO_SANDBOX: Final = "not run, no sandbox"
+"""How the reason of every answer begins whose code was not run for want of a sandbox."""
+
+SANDBOX_FAILED: Final = "the sandbox failed"
+"""How the reason begins when the machine, not the answer, is at fault."""
+
+
+@runtime_checkable
+class Patient(Protocol):
+    """A verifier that bounds its own time and may need more of it than the pool gives to all."""
+
+    def longest_s(self, problem: Problem) -> float:
+        """Seconds after which something is wrong with the verifier itself."""
+        ...
 
 
 class Verifier(Protocol):

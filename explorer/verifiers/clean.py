@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from explorer.core.answers import last_box
+from explorer.verifiers.relations import as_union
 
 _REPLACEMENTS = (
     (",\\!", ","), ("−", "-"), ("–", "-"),
@@ -20,7 +21,8 @@ _REPLACEMENTS = (
     (r"\dfrac", r"\frac"), (r"\tfrac", r"\frac"), (r"\cfrac", r"\frac"), (r"\left.", ""),
     (r"\right.", ""), (r"\%", "%"), (r"\$", ""), (r"\degree", r"^\circ"), (r"\!", ""),
     (r"\displaystyle", ""), (r"\textstyle", ""), (r"{,}", ","), (r"\lbrace", r"\{"),
-    (r"\rbrace", r"\}"), (r"\leqslant", r"\le"), (r"\geqslant", r"\ge"),
+    (r"\rbrace", r"\}"), (r"\leqslant", r"\le"), (r"\geqslant", r"\ge"), (r"\langle", "("),
+    (r"\rangle", ")"),
     (r"\textrm", r"\text"), (r"\textnormal", r"\text"), (r"\mbox", r"\text"),
 )  # fmt: skip
 _SIZES = re.compile(r"\\(?:left|right|[bB]igg?[lrm]?)(?![a-zA-Z])")
@@ -46,6 +48,32 @@ _NOT_A_UNIT = re.compile(
     r"|infty|infinity|xy|yz|ab|bc|abc|xyz)\b",
     re.IGNORECASE,
 )
+_REPEATS = re.compile(r"\d\.\.\.\s*$")
+_STANDARD = tuple(
+    (re.compile(rf"(?:\\text\s?\{{\s?)?(?:{pattern})(?:\s?\}})?", re.IGNORECASE), standard)
+    for pattern, standard in (
+        (
+            r"\\varnothing|\\emptyset|\\\{\s?\\\}|\{\s?\}|∅|(?:the )?empty set"
+            r"|no (?:real |such |integer )?solutions?(?: exists?)?",
+            r"\emptyset",
+        ),
+        (r"all (?:the )?real numbers|\\mathbb\s?\{?R\}?|\\R|ℝ", r"(-\infty,\infty)"),
+        (r"DNE|(?:the limit )?does not exist", r"\text{does not exist}"),
+    )
+)
+"""Things that people say in several ways, and the one way in which they are compared."""
+
+_SAID = re.compile(
+    r"(?:\\text\s?\{\s?)?(?:so |thus |therefore,? )?(?:the )?(?:final |correct )?"
+    r"(?:answer|option|choice) is:?(?:\s?\})?\s?(?=\S)",
+    re.IGNORECASE,
+)
+KNOWN_UNITS = frozenset(
+    """mm cm dm km ft in yd mi kg mg lb lbs oz mph kph kmh hr hrs sec secs min mins ms ml dl kw mw
+    gb mb kb hz khz mhz pa kpa nm kj mol rad deg rpm sq cu yr yrs pct usd eur""".split()  # noqa: SIM905
+)
+"""Short words behind a number that are no product of variables."""
+
 _LETTERED = re.compile(r"\\(?:text|textbf|mathbf|mathrm|textit|mathit|emph)\s?\{([^{}]*)\}")
 _ASSIGNED = re.compile(
     r"\s*(?:[A-Za-z|∠△]|\\(?:angle|triangle|text|mathrm|overline|alpha|beta|theta|lambda|mu)"
@@ -60,11 +88,19 @@ def clean(answer: str) -> str:
         text = text.replace(old, new)
     text = _DOLLARS.sub(" ", text) if not re.search(r"\\\\|\\begin", text) else _undollar(text)
     text = _SIZES.sub("", text)
-    text = _SPACES.sub(" ", text)
+    text = _SPACES.sub(" ", text).replace("{:}", ":")
+    text = _SAID.sub("", text.strip())
+    text = as_union(text) or text
     text = _PERCENT.sub("%", _ATTACHED_PERCENT.sub("%", text))
     text = _OR.sub(", ", _JOINING_TEXT.sub(", ", text))
     text = re.sub(r"(?:, ?){2,}", ", ", text)
-    return _unwrapped(text.strip().rstrip(".,;:").strip())
+    if _REPEATS.search(text):
+        return text.strip().rstrip(",;:")
+    text = text.strip().rstrip(".,;:").strip()
+    for pattern, standard in _STANDARD:
+        if pattern.fullmatch(text):
+            return standard
+    return _unwrapped(text)
 
 
 def without_units(text: str) -> str:
@@ -98,9 +134,22 @@ def _without_unit(text: str) -> str:
     text = _DEGREES.sub("", text)
     text = _UNIT_TEXT.sub("", text).strip()
     match = _UNIT_WORDS.fullmatch(text)
-    if match and not _NOT_A_UNIT.search(match["unit"]):
+    if match and _are_units(match["unit"], text[match.end("number")] == " "):
         return match["number"].strip().rstrip(".,")
     return text.rstrip("\\").strip()
+
+
+def _are_units(text: str, apart: bool) -> bool:
+    """Whether the words behind a number say what it counts; `3yx` is a product, `3 cats` is not."""
+    if _NOT_A_UNIT.search(text):
+        return False
+    words = re.findall(r"[A-Za-z]+", text)
+    return all(
+        word.lower() in KNOWN_UNITS
+        or (len(word) > (2 if apart else 3) and re.search("[aeiou]", word, re.IGNORECASE))
+        or (apart and place > 0)
+        for place, word in enumerate(words)
+    )
 
 
 def _unwrapped(text: str) -> str:
@@ -137,12 +186,15 @@ def as_words(text: str) -> str:
     if re.search(r"[\\^_={}<>+*/\d]", bare):
         return ""
     words = re.findall(r"[^\W\d_]+", bare.casefold())
+    if len(words) > 1 and words[0] in ("a", "an", "the"):
+        words = words[1:]
     return " ".join(words) if any(len(word) > 1 for word in words) else ""
 
 
 def squeezed(text: str) -> str:
     """For string equality: no spaces, no text wrappers, sets of braces and case of letters kept."""
-    return re.sub(r"\s+", "", _LETTERED.sub(r"\1", text))
+    # A space between two digits is kept: `2 1/2` is not `21/2`.
+    return re.sub(r"(?<!\d)\s+|\s+(?!\d)", "", _LETTERED.sub(r"\1", text))
 
 
 def _undollar(text: str) -> str:

@@ -29,6 +29,22 @@ _SCIENTIFIC = re.compile(
     r"(?:(?:\\times|\\cdot|\*|x)\s?10\s?\^\s?(?:\{\s?)?(?P<power>-?\d{1,3})\s?\}?"
     r"|[eE](?P<power1>[-+]?\d{1,3}))"
 )
+_RECURRING = re.compile(
+    rf"{_SIGN}(?P<whole>\d{{0,40}})\.(?P<fixed>\d{{0,40}})(?:"
+    r"\\(?:overline|bar|dot)\s?\{?\s?(?P<bar>\d{1,40})\s?\}?"
+    r"|\\dot\s?\{?(?P<first>\d)\}?(?P<middle>\d{0,40})\\dot\s?\{?(?P<last>\d)\}?"
+    r"|\((?P<round>\d{1,40})\)"
+    r"|(?P<trail>)(?:\.\.\.|…|\\[lc]?dots))"
+)
+_BASED = re.compile(
+    r"(?:\\(?:text|mathrm)\s?\{\s?)?(?P<digits>[0-9A-Za-z]{1,80})(?:\s?\})?\s?"
+    r"(?:_\s?\{?\s?|\(?\s?base[- ])(?:\\(?:text|mathrm)\s?\{\s?)?\(?(?:base[- ])?"
+    r"(?P<base>\d{1,2}|[a-z]{3,7})\)?(?:\s?\}){0,2}"
+)
+_BASES = {
+    "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
+    "ten": 10, "twelve": 12, "sixteen": 16,
+}  # fmt: skip
 _COMMA_DECIMAL = re.compile(r"(?P<sign>[-+]?)(?P<whole>\d+),(?P<part>\d+)")
 
 
@@ -64,7 +80,44 @@ def read_number(text: str) -> Number | None:
     if match:
         top, bottom = match["top"] or match["top1"], match["bottom"] or match["bottom1"]
         return _mixed(match, top, bottom)
-    return None
+    return _recurring(text)
+
+
+class Based(NamedTuple):
+    """A number written in a base: its digits without leading zeros, and what they are worth."""
+
+    digits: str
+    base: int
+    value: int
+
+
+def read_based(text: str) -> Based | None:
+    """`204_5`, `A3_{16}`, `101 base 2`; None if a digit does not belong to the base."""
+    match = _BASED.fullmatch(text.strip())
+    if match is None:
+        return None
+    base = int(match["base"]) if match["base"].isdigit() else _BASES.get(match["base"], 0)
+    try:
+        value = int(match["digits"], base) if 2 <= base <= 36 else None
+    except ValueError:
+        return None
+    if value is None or not any(letter.isdigit() for letter in match["digits"]):
+        return None
+    return Based(match["digits"].lstrip("0").upper() or "0", base, value)
+
+
+def same_based(gold: str, answer: str) -> bool | None:
+    """Whether numbers of which at least one has a base are equal; None if none has, or unsure.
+
+    Where one side leaves the base to the question, the digits must agree.
+    """
+    first, second = read_based(gold), read_based(answer)
+    if first and second:
+        return first.value == second.value
+    based, other = (first, answer) if first else (second, gold)
+    if based is None or not re.fullmatch(r"[0-9A-Za-z]{1,80}", other.strip()):
+        return None
+    return (other.strip().lstrip("0").upper() or "0") == based.digits
 
 
 def read_comma_decimal(text: str) -> Number | None:
@@ -100,6 +153,25 @@ def _close(first: Number, second: Number, a: Fraction, b: Fraction) -> bool:
     digits = len(str(abs(int(shorter.value * 10**places))))
     # Short decimals are taken at their word; six places with four digits are a rounded value.
     return places >= 6 and digits >= 4 and abs(a - b) <= Fraction(1, 10**places)
+
+
+def _recurring(text: str) -> Number | None:
+    """A recurring decimal, exactly; three dots need a period that is seen to repeat."""
+    match = _RECURRING.fullmatch(text)
+    if match is None:
+        return None
+    fixed = match["fixed"]
+    period = match["bar"] or match["round"] or ""
+    if match["first"]:
+        period = match["first"] + match["middle"] + match["last"]
+    if match["trail"] is not None:
+        seen = re.search(r"(\d{1,20}?)\1{2,}$|(\d{2,20}?)\2$", fixed)
+        if seen is None:
+            return None
+        period, fixed = seen[1] or seen[2], fixed[: seen.start()]
+    whole = Fraction(int((match["whole"] or "0") + fixed), 10 ** len(fixed))
+    part = Fraction(int(period), (10 ** len(period) - 1) * 10 ** len(fixed))
+    return Number(_signed(match, whole + part), False, None)
 
 
 def _mixed(match: re.Match[str], top: str, bottom: str) -> Number | None:

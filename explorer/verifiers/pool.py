@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import multiprocessing
+import os
 import signal
 import threading
 from collections import OrderedDict
@@ -25,7 +26,8 @@ from pebble import ProcessExpired, ProcessPool
 
 from explorer.core.completion import Outcome
 from explorer.core.problem import Problem
-from explorer.verifiers.base import Decision
+from explorer.verifiers import sandbox
+from explorer.verifiers.base import NO_SANDBOX, SANDBOX_FAILED, Decision, Patient
 from explorer.verifiers.registry import get
 
 TIMED_OUT = "timed out after"
@@ -33,12 +35,14 @@ DIED = "the checking process died"
 FAILED = "the verifier failed"
 CLOSED = "the verifier pool was closed"
 
-_TRANSIENT = (TIMED_OUT, DIED, FAILED, CLOSED)
+_TRANSIENT = (TIMED_OUT, DIED, FAILED, CLOSED, NO_SANDBOX, SANDBOX_FAILED)
 _REMEMBERED = 100_000
 _GRACE_S = 2.0
 _HEALTH_CHECK_S = 1.0
 _MOST_BREAKS = 3
 _MEMORY_BYTES = 4 << 30
+_MOST_WORKERS = 16
+"""Each holds a computer algebra system, some 100 MB; more would cost more than they bring."""
 
 
 class _Key(NamedTuple):
@@ -48,6 +52,15 @@ class _Key(NamedTuple):
     answer: str
     verifier: str
     version: str
+    extra: str
+    tests: str
+
+
+def usable_cores() -> int:
+    """Cores that this process may use, at most `_MOST_WORKERS`."""
+    with contextlib.suppress(AttributeError):  # not on macOS
+        return min(_MOST_WORKERS, len(os.sched_getaffinity(0)))
+    return min(_MOST_WORKERS, os.cpu_count() or 1)
 
 
 def is_lasting(decision: Decision) -> bool:
@@ -63,19 +76,26 @@ class _Question:
     problem: Problem
     promise: Future[Decision]
     pool: ProcessPool
+    limit_s: float
     breaks: int = 0
 
 
 class VerifierPool:
-    """Decides answers in `workers` processes, each question within `timeout_s` seconds.
+    """Decides answers in `workers` processes (0: all cores), each within `timeout_s` seconds.
 
     Processes start with the first question that needs one. Safe to use from several threads and
     from an asyncio loop. Equal questions are asked once, also while the first is under way.
     """
 
-    def __init__(self, workers: int = 2, timeout_s: float = 5.0) -> None:
-        self._workers = max(1, workers)
+    def __init__(
+        self, workers: int = 0, timeout_s: float = 5.0, *, code_unprotected: bool = False
+    ) -> None:
+        """Prepare; `code_unprotected` lets model code run where no sandbox can be had."""
+        self._workers = workers if workers > 0 else usable_cores()
         self._timeout_s = timeout_s
+        self._code_unprotected = code_unprotected
+        if code_unprotected:
+            sandbox.permit_unprotected()
         self._pool: ProcessPool | None = None
         self._closed = False
         self._lock = threading.Lock()
@@ -143,7 +163,14 @@ class VerifierPool:
         if quick is not None:
             return quick
         key = _Key(
-            problem.dataset, problem.name, problem.gold, answer, verifier_name, verifier.version
+            problem.dataset,
+            problem.name,
+            problem.gold,
+            answer,
+            verifier_name,
+            verifier.version,
+            repr(sorted(problem.extra.items(), key=str)),
+            problem.tests.digest if problem.tests else "",
         )
         with self._lock:
             if key in self._memo:
@@ -154,7 +181,10 @@ class VerifierPool:
             if self._closed:
                 return Decision(Outcome.UNDECIDED, CLOSED)
             portable = replace(problem, extra=dict(problem.extra))
-            question = _Question(key, portable, Future(), self._started())
+            limit_s = self._timeout_s
+            if isinstance(verifier, Patient):
+                limit_s = max(limit_s, verifier.longest_s(problem))
+            question = _Question(key, portable, Future(), self._started(), limit_s)
             self._under_way[key] = question
         self._schedule(question)
         return question.promise
@@ -172,15 +202,16 @@ class VerifierPool:
             self._pool = ProcessPool(
                 max_workers=self._workers,
                 initializer=_prepare_worker,
+                initargs=(self._code_unprotected,),
                 context=multiprocessing.get_context("spawn"),
             )
         return self._pool
 
     def _schedule(self, question: _Question) -> None:
         pool, key = question.pool, question.key
-        arguments = (key.verifier, question.problem, key.answer, self._timeout_s + _GRACE_S)
+        arguments = (key.verifier, question.problem, key.answer, question.limit_s + _GRACE_S)
         try:
-            future = pool.schedule(_decide_in_worker, args=arguments, timeout=self._timeout_s)
+            future = pool.schedule(_decide_in_worker, args=arguments, timeout=question.limit_s)
         except RuntimeError:  # the pool broke, or was closed after we took it
             self._replace(pool)
             return
@@ -193,12 +224,12 @@ class VerifierPool:
             self._replace(pool)
             return
         except (FutureTimeoutError, TimeoutError):
-            decision = self._undecided(f"{TIMED_OUT} {self._timeout_s:g} s")
+            decision = self._undecided(f"{TIMED_OUT} {question.limit_s:g} s")
         except CancelledError:
             decision = self._undecided(CLOSED)
         except ProcessExpired as error:
             stuck = error.exitcode == -signal.SIGALRM
-            late = f"{TIMED_OUT} {self._timeout_s:g} s"
+            late = f"{TIMED_OUT} {question.limit_s:g} s"
             decision = self._undecided(late if stuck else f"{DIED} ({error.exitcode})")
         except Exception as error:  # whatever a verifier raises is about one answer, not about us
             decision = self._undecided(f"{FAILED}: {type(error).__name__}: {error}")
@@ -253,7 +284,7 @@ def _end(pool: ProcessPool) -> None:
     pool.join()
 
 
-def _prepare_worker() -> None:
+def _prepare_worker(code_unprotected: bool) -> None:
     """Leave interrupts to the parent, bound the memory, and pay for the imports at once."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
@@ -262,6 +293,8 @@ def _prepare_worker() -> None:
 
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if code_unprotected:
+        sandbox.permit_unprotected()
     import math_verify  # noqa: F401
 
 

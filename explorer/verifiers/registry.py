@@ -15,7 +15,12 @@ from explorer.verifiers.base import Verifier
 
 _CLASSES = {
     "math": ("explorer.verifiers.math", "MathVerifier"),
+    "numeric": ("explorer.verifiers.numeric", "NumericVerifier"),
+    "choice": ("explorer.verifiers.choice", "ChoiceVerifier"),
+    "mathvision": ("explorer.verifiers.mathvision", "MathVisionVerifier"),
+    "mathvista": ("explorer.verifiers.mathvista", "MathVistaVerifier"),
     "exact": ("explorer.verifiers.exact", "ExactVerifier"),
+    "code": ("explorer.verifiers.code", "CodeVerifier"),
 }
 
 

@@ -23,17 +23,25 @@ from tests import fake_cache, small_workspace
 
 
 class CountingPool(VerifierPool):
-    """Decides by itself and notes what it was asked."""
+    """Decides by itself and notes what it was asked, by verifier."""
 
-    def __init__(self, decision: Decision | None = None) -> None:
+    def __init__(self, decision: Decision | None = None, second: Outcome | None = None) -> None:
         super().__init__()
         self.asked: list[str] = []
+        self.asked_second: list[str] = []
         self.decision = decision
+        self.second = second
 
     def decide_many(self, questions: Iterable[tuple[Problem, str, str]]) -> list[Decision]:
         made = []
-        for problem, _, answer in questions:
-            self.asked.append(answer)
+        for problem, verifier, answer in questions:
+            if verifier == "numeric":
+                self.asked_second.append(answer)
+                if self.second is not None:
+                    made.append(Decision(self.second))
+                    continue
+            else:
+                self.asked.append(answer)
             right = Outcome.CORRECT if answer == problem.gold else Outcome.WRONG
             made.append(self.decision or Decision(right))
         return made
@@ -101,7 +109,7 @@ def test_verdicts_of_another_version_are_made_again(
     assert grading.grade_pending(db, CountingPool()) == 1
     found = tally(db, cell)
     assert (found.correct, found.wrong) == (1, 0)
-    versions = db.execute("SELECT version FROM verdict").fetchall()
+    versions = db.execute("SELECT version FROM verdict WHERE verifier = 'math'").fetchall()
     assert versions == [(registry.get("math").version,)]
 
 
@@ -148,3 +156,66 @@ def test_an_unknown_verifier_is_left_alone(db: sqlite3.Connection, cell: tuple[i
     store(db, cell, "7")
     assert grading.grade_pending(db, CountingPool()) == 0
     assert tally(db, cell).ungraded == 1
+
+
+def test_a_second_opinion_disagrees_and_never_counts(
+    db: sqlite3.Connection, cell: tuple[int, int]
+) -> None:
+    store(db, cell, "778")
+    grading.grade_pending(db, CountingPool(second=Outcome.WRONG))
+    found = tally(db, cell)
+    assert (found.correct, found.wrong, found.seconded, found.disagreed) == (2, 1, 3, 2)
+    heads = queries.heads(db, *cell)
+    assert [head.disagrees for head in heads] == [True, True, False]
+    trace = queries.trace(db, heads[0].id)
+    assert trace is not None
+    assert trace.second is not None
+    assert trace.second.verifier == "numeric"
+
+
+def test_an_undecided_second_opinion_contradicts_nobody(
+    db: sqlite3.Connection, cell: tuple[int, int]
+) -> None:
+    store(db, cell, "78")
+    grading.grade_pending(db, CountingPool(second=Outcome.UNDECIDED))
+    assert (tally(db, cell).seconded, tally(db, cell).disagreed) == (2, 0)
+
+
+def test_verdicts_that_came_without_a_second_get_one_by_answer(
+    db: sqlite3.Connection, cell: tuple[int, int]
+) -> None:
+    known = Verdict("math", registry.get("math").version, Outcome.CORRECT, "7", "boxed")
+    texts = [Completion(i, 0, "\\boxed{7}", FinishReason.STOP, None) for i in range(5)]
+    completions.append(db, *cell, [(one, known) for one in texts])
+    assert tally(db, cell).seconded == 0
+    pool = CountingPool()
+    assert grading.grade_pending(db, pool, outdated=False) == 0
+    assert (pool.asked, pool.asked_second) == ([], ["7"])
+    assert tally(db, cell).seconded == 5
+    grading.grade_pending(db, pool)
+    assert pool.asked_second == ["7"]
+
+
+def test_a_second_opinion_of_another_version_or_answer_is_sought_again(
+    db: sqlite3.Connection, cell: tuple[int, int]
+) -> None:
+    store(db, cell, "77")
+    grading.grade_pending(db, CountingPool())
+    with_old = "UPDATE verdict SET version = 'numeric-0' WHERE verifier = 'numeric'"
+    db.execute(with_old + " AND completion_id = 1")
+    db.execute("UPDATE verdict SET answer = '8' WHERE verifier = 'math' AND completion_id = 2")
+    pool = CountingPool()
+    grading.grade_pending(db, pool)
+    assert sorted(pool.asked_second) == ["7", "8"]
+
+
+def test_a_closed_pool_leaves_second_opinions_for_later(
+    db: sqlite3.Connection, cell: tuple[int, int]
+) -> None:
+    known = Verdict("math", registry.get("math").version, Outcome.CORRECT, "7", "boxed")
+    one = Completion(0, 0, "\\boxed{7}", FinishReason.STOP, None)
+    completions.append(db, *cell, [(one, known)])
+    grading.grade_pending(db, CountingPool(Decision(Outcome.UNDECIDED, CLOSED)))
+    assert tally(db, cell).seconded == 0
+    grading.grade_pending(db, CountingPool())
+    assert tally(db, cell).seconded == 1

@@ -119,7 +119,7 @@ def test_a_killed_parent_leaves_no_hung_worker() -> None:
         "import multiprocessing, os, signal, threading\n"
         "from explorer.core.problem import Problem\n"
         "from explorer.verifiers.pool import VerifierPool\n"
-        "pool = VerifierPool(workers=1, timeout_s=1)\n"
+        "pool = VerifierPool(workers=1, timeout_s=4)\n"
         "problem = Problem('d', 'p', '', '5')\n"
         "pool.decide_many([(problem, 'math', '1+x')])\n"
         "pids = [child.pid for child in multiprocessing.active_children()]\n"
