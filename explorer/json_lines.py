@@ -9,11 +9,14 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final, NoReturn
+
+import msgspec
 
 from explorer.errors import DataError
 
@@ -38,18 +41,22 @@ class RowFault:
 class LineReader:
     """The rows of a .jsonl or .jsonl.gz file, in order.
 
+    A lenient reader takes what other programs write beside the standard: NaN and infinities, and
+    halves of surrogate pairs, which become U+FFFD.
+
     Attributes:
         line: number of the line that was read last.
         text_read: bytes of text so far, uncompressed.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, lenient: bool = False) -> None:
         """Open the file.
 
         Raises:
             DataError: it is not there or may not be read.
         """
         self.path = path
+        self.lenient = lenient
         self.line = 0
         self.text_read = 0
         try:
@@ -90,22 +97,44 @@ class LineReader:
             self.line += 1
             self.text_read += len(line)
             if len(line) > LONGEST_LINE:
-                yield self.fault(f"a line longer than {LONGEST_LINE >> 20} MiB; stopped here")
-                return
+                yield self.fault(f"a line longer than {LONGEST_LINE >> 20} MiB")
+                if not line.endswith(b"\n") and not self._skip_line():
+                    return
+                continue
             if not line.isspace():
                 yield self._row(line)
 
     def fault(self, reason: str, line: int | None = None) -> RowFault:
         return RowFault(self.path, self.line if line is None else line, reason)
 
+    def _skip_line(self) -> bool:
+        """Leave out the rest of a line; False if the file breaks in it."""
+        try:
+            while (rest := self._file.readline(LONGEST_LINE)) and not rest.endswith(b"\n"):
+                self.text_read += len(rest)
+        except (OSError, EOFError, zlib.error):
+            return False
+        return True
+
     def _row(self, line: bytes) -> Json | RowFault:
+        """A line parsed by the fast parser; what it refuses, the thorough way says why."""
+        try:
+            row = _FAST.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return self._row_with_care(line)
+        return row if isinstance(row, dict) else self.fault("not a JSON object")
+
+    def _row_with_care(self, line: bytes) -> Json | RowFault:
         try:
             text = line.decode()
             if self.line == 1:
                 text = text.removeprefix("\ufeff")
-            row = _DECODER.decode(text)
-            if b"\\u" in line:  # half a surrogate pair is legal JSON but no text
-                json.dumps(row, ensure_ascii=False).encode()
+            row = (_LENIENT if self.lenient else _DECODER).decode(text)
+            if _SURROGATE.search(line):  # half a surrogate pair is legal JSON but no text
+                if self.lenient:
+                    row = mended(row)
+                else:
+                    json.dumps(row, ensure_ascii=False).encode()
         except json.JSONDecodeError as error:
             cut = " (the line is cut off?)" if not line.endswith(b"\n") else ""
             return self.fault(f"not JSON: {error.msg} at column {error.colno}{cut}")
@@ -133,8 +162,19 @@ class _Unpacked(io.RawIOBase):
         return len(data)
 
 
+def mended(value: Any) -> Any:
+    """JSON with U+FFFD where half a surrogate pair stood."""
+    text = json.dumps(value, ensure_ascii=False)
+    whole = _HALF.sub("\ufffd", text)
+    return value if whole == text else json.loads(whole)
+
+
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
+_FAST: Final = msgspec.json.Decoder()
 _DECODER: Final = json.JSONDecoder(parse_constant=_no_constant)
+_LENIENT: Final = json.JSONDecoder(strict=False)
+_SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
+_HALF: Final = re.compile("[\ud800-\udfff]")

@@ -17,16 +17,20 @@ from typing import Any, Final
 
 import numpy as np
 
+from explorer.core.second_opinion import SECOND_OF
 from explorer.errors import DataError
 from explorer.exchange import native
 from explorer.store import queries
 from explorer.store.blobs import unpack_floats, unpack_ints
 from explorer.store.connection import database_path, store_errors
+from explorer.store.facts import Facts, read_facts
 from explorer.store.rows import ArmRow, ProblemRow, ScorerRow
 
 SHORT_DIGITS: Final = 6
 ALL_DIGITS: Final = 9
 """Significant digits that tell any two float32 apart."""
+
+_SHORT_VERDICT: Final = ("verifier", "version", "outcome", "detail")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,7 @@ class ExportReport:
     arms: int = 0
     completions: int = 0
     scores: int = 0
+    overrides: int = 0
 
 
 def export(db: sqlite3.Connection, path: Path, selection: Selection) -> ExportReport:
@@ -137,7 +142,7 @@ class _Exporter:
         for row in problems:
             self.write(native.dump(_problem(row)))
         for reference, arm in enumerate(arms, 1):
-            self.write(native.dump(_arm(arm, reference)))
+            self.write(native.dump(_arm(arm, reference, read_facts(self.db, arm.id))))
             for row in problems:
                 if (arm.id, row.id) in cells:
                     self._cell(reference, arm, row)
@@ -170,18 +175,36 @@ class _Exporter:
         where = {"arm": reference, "problem": _reference(row)}
         prompt = queries.prompt(self.db, arm.id, row.id)
         if prompt:
-            text = {"text": prompt.text, "ids": list(prompt.ids)}
+            text: dict[str, object] = {"text": prompt.text, "ids": list(prompt.ids)}
+            if prompt.images:
+                text["images"] = [[image.path, image.digest] for image in prompt.images]
             self.write(native.dump({"type": "prompt", **where, **text}))
         found = self.db.execute(
             "SELECT c.sample_index, c.seed, c.text, c.finish, t.ids, t.ends, t.logprobs, t.exact,"
-            " v.verifier, v.version, v.outcome, v.answer, v.method, v.detail FROM completion c"
+            " v.verifier, v.version, v.outcome, v.answer, v.method, v.detail,"
+            " s.verifier, s.version, s.outcome, s.detail FROM completion c"
             " LEFT JOIN token_data t ON t.completion_id = c.id"
             " LEFT JOIN verdict v ON v.completion_id = c.id AND v.verifier = ?"
+            " LEFT JOIN verdict s ON s.completion_id = c.id AND s.verifier = ?"
             " WHERE c.arm_id = ? AND c.problem_id = ? ORDER BY c.sample_index",
-            (row.problem.verifier, arm.id, row.id),
+            (row.problem.verifier, SECOND_OF.get(row.problem.verifier), arm.id, row.id),
         )
         for columns in found:
             self._completion(where, columns)
+        self._overrides(where, arm.id, row.id)
+
+    def _overrides(self, where: dict[str, Any], arm_id: int, problem_id: int) -> None:
+        """What people said over the verifier, behind the completions that it is about."""
+        found = self.db.execute(
+            "SELECT c.sample_index, o.outcome, o.note, o.author, o.made FROM completion c"
+            " JOIN override o ON o.completion_id = c.id"
+            " WHERE c.arm_id = ? AND c.problem_id = ? ORDER BY c.sample_index",
+            (arm_id, problem_id),
+        )
+        for values in found:
+            said = dict(zip(("index", "outcome", "note", "author", "made"), values, strict=True))
+            self.write(native.dump({"type": "override", **where, **said}))
+            self.report.overrides += 1
 
     def _completion(self, where: dict[str, Any], columns: tuple[Any, ...]) -> None:
         index, seed, text, finish, ids, ends, logprobs, exact, *verdict = columns
@@ -195,8 +218,10 @@ class _Exporter:
             if logprobs is not None:
                 floats["logprobs"] = unpack_floats(logprobs).tolist()
         if verdict[0] is not None:
-            names = ("verifier", "version", "outcome", "answer", "method", "detail")
-            line["verdict"] = dict(zip(names, verdict, strict=True))
+            names: tuple[str, ...] = (*_SHORT_VERDICT[:3], "answer", "method", "detail")
+            line["verdict"] = dict(zip(names, verdict[:6], strict=True))
+            if verdict[6] is not None:
+                line["second"] = dict(zip(_SHORT_VERDICT, verdict[6:], strict=True))
         if floats:
             self.write(native.dump_with_floats(line, floats, self.digits))
         else:
@@ -258,9 +283,10 @@ def _problem(row: ProblemRow) -> dict[str, Any]:
     return {"type": "problem", **values, "extra": dict(row.problem.extra)}
 
 
-def _arm(arm: ArmRow, reference: int) -> dict[str, Any]:
+def _arm(arm: ArmRow, reference: int, facts: Facts) -> dict[str, Any]:
     head = {"type": "arm", "ref": reference, "model": arm.model.name}
-    return {**head, "key": arm.key, "spec": arm.spec.to_json()}
+    known = {"facts": {name: list(values) for name, values in facts.items()}} if facts else {}
+    return {**head, "key": arm.key, "spec": arm.spec.to_json(), **known}
 
 
 def _scorer(scorer: ScorerRow, reference: int) -> dict[str, Any]:

@@ -1,5 +1,8 @@
 """Recorded completions into the cache. Importing twice adds nothing; a bad line costs that line.
 
+Our own format carries arms, prompts and scores and is read here; everybody else's goes through
+`recorded`, which stores it the same way.
+
 Invariant: an import only adds. What the cache already has (a problem, a model's description, a
 prompt, a completion at an index) stays, and what disagrees with it is left out and reported.
 """
@@ -11,17 +14,22 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from explorer.core.completion import Verdict
 from explorer.core.problem import Problem
+from explorer.core.second_opinion import SECOND_OF
 from explorer.errors import DataError, ExplorerError, StoreError
 from explorer.exchange import native
+from explorer.exchange.recorded import Given, RecordedImporter
+from explorer.exchange.report import ImportProgress, ImportReport
+from explorer.exchange.sources import registry as sources
+from explorer.exchange.sources.base import Companion, Found
+from explorer.exchange.sources.head import Head
 from explorer.grading import grade_pending
 from explorer.json_lines import Json, LineReader, RowFault
-from explorer.store import catalog, completions
+from explorer.store import catalog, completions, facts, noise, overrides
 from explorer.store.completions import PackedCompletion
 from explorer.store.connection import transaction
 from explorer.verifiers import registry as verifiers
@@ -37,39 +45,7 @@ FAULTS_KEPT: Final = 200
 """A file that is wrong throughout must not fill the memory with reasons."""
 
 
-@dataclass(frozen=True, slots=True)
-class ImportProgress:
-    """How far an import is: bytes of the file, and completions seen."""
-
-    bytes_done: int
-    bytes_total: int
-    completions: int
-
-
-@dataclass(slots=True)
-class ImportReport:
-    """What an import did.
-
-    Attributes:
-        unchanged: this very file was imported before and was not read again.
-        added: new completions; `scores`: new scores; `problems`: new problems.
-        present: completions that were here already; `different`: those of them whose text here
-            is another one (the one that was here first stays).
-        graded_in_file: verdicts taken over; `graded`: given now.
-        faults: the first lines that were left out; `faults_total`: how many.
-    """
-
-    path: Path
-    unchanged: bool = False
-    added: int = 0
-    present: int = 0
-    different: int = 0
-    problems: int = 0
-    scores: int = 0
-    graded_in_file: int = 0
-    graded: int = 0
-    faults: tuple[RowFault, ...] = ()
-    faults_total: int = 0
+NOTHING_GIVEN: Final = Given()
 
 
 def import_file(
@@ -79,36 +55,80 @@ def import_file(
     on_progress: Callable[[ImportProgress], None] | None = None,
     pool: VerifierPool | None = None,
     again: bool = False,
+    given: Given = NOTHING_GIVEN,
 ) -> ImportReport:
-    """Import a file of our recorded format.
+    """Import a file of our recorded format, or of another that is recognised.
 
     Args:
         pool: grades what came without a current verdict; None leaves that to the sampler.
         again: read the file even if it was imported before and has not changed since.
+        given: what a person says of a file that does not say it itself.
 
     Raises:
-        DataError: the file is not there, or is not of our format.
+        DataError: the file is not there, or is of no format that can be read.
         StoreError: the cache cannot be written; what was imported until then stays.
     """
     report = ImportReport(path)
-    if not again and is_imported(db, path):
+    if not again and is_imported(db, path, given):
         report.unchanged = True
         return report
-    with LineReader(path) as reader, _no_garbage_collection():
-        importer = _Importer(db, reader, report, on_progress)
-        importer.run()
+    with _no_garbage_collection():
+        if Head(path).row.get("type") == native.FORMAT:
+            report.recognised = "rlvr-explorer's own format"
+            with LineReader(path) as reader:
+                _Importer(db, reader, report, on_progress).run()
+        else:
+            found = sources.recognise(path)
+            if found is None:
+                raise sources.unknown(path)
+            if isinstance(found, Companion):
+                report.companion_of = found.of
+                return report
+            _import_found(db, found, given, report, on_progress)
     if not report.faults_total:
-        _remember(db, path)
+        _remember(db, path, given)
+    if report.scores:
+        noise.measure_all(db)
     if pool is not None:
         report.graded = grade_pending(db, pool, outdated=False)
     return report
 
 
-def is_imported(db: sqlite3.Connection, path: Path) -> bool:
-    """Whether this file was imported and has the size and time of change that it had then."""
+def _import_found(
+    db: sqlite3.Connection,
+    found: Found,
+    given: Given,
+    report: ImportReport,
+    on_progress: Callable[[ImportProgress], None] | None,
+) -> None:
+    """Import a file of somebody else's format."""
+    faults: list[RowFault] = []
+
+    def keep(fault: RowFault) -> None:
+        report.faults_total += 1
+        if len(faults) < FAULTS_KEPT:
+            faults.append(fault)
+
+    importer = RecordedImporter(db, found, given, keep)
+    for _ in importer.batches():
+        if on_progress:
+            at = importer.progress
+            on_progress(ImportProgress(at.done, at.total, importer.outcome.seen))
+    outcome = importer.outcome
+    report.recognised = ": ".join(part for part in (found.title, found.detail) if part)
+    report.added, report.present = outcome.added, outcome.present
+    report.problems, report.labels = outcome.problems, outcome.labels
+    report.models, report.datasets = outcome.models, dict(outcome.datasets)
+    report.notes, report.without_tokens = dict(outcome.notes), outcome.without_tokens
+    report.remarks = (*found.remarks, *found.facts.get("remarks", ()))
+    report.faults = tuple(faults)
+
+
+def is_imported(db: sqlite3.Connection, path: Path, given: Given = NOTHING_GIVEN) -> bool:
+    """Whether this file was imported alike and has the size and time of change it had then."""
     size, modified = _fingerprint(path)
     row = db.execute(
-        "SELECT size, modified FROM imported WHERE path = ?", (str(path.resolve()),)
+        "SELECT size, modified FROM imported WHERE path = ?", (_name(path, given),)
     ).fetchone()
     return row is not None and tuple(row) == (size, modified)
 
@@ -123,12 +143,18 @@ def _fingerprint(path: Path) -> tuple[int, int]:
     return stat.st_size, stat.st_mtime_ns
 
 
-def _remember(db: sqlite3.Connection, path: Path) -> None:
+def _remember(db: sqlite3.Connection, path: Path, given: Given) -> None:
     with transaction(db):
         db.execute(
             "INSERT OR REPLACE INTO imported VALUES (?,?,?,?)",
-            (str(path.resolve()), *_fingerprint(path), time.time()),
+            (_name(path, given), *_fingerprint(path), time.time()),
         )
+
+
+def _name(path: Path, given: Given) -> str:
+    """What was imported: the file, and what was said of it where that changes its arms."""
+    said = given.describe()
+    return f"{path.resolve()}" + (f" as {said}" if said else "")
 
 
 @contextmanager
@@ -175,6 +201,7 @@ class _Importer:
         self.handlers: Mapping[str, Callable[[native.Row], None]] = {
             "completion": self._completion,
             "score": self._score,
+            "override": self._override,
             "prompt": self._prompt,
             "problem": self._problem,
             "arm": self._arm,
@@ -268,7 +295,11 @@ class _Importer:
         reference = native.integer(row, "ref")
         if reference in self.arms:
             raise ValueError(f"arm {reference} was already given")
-        self.arms[reference] = catalog.put_arm(self.db, native.arm(row), native.text(row, "model"))
+        known = native.facts(row)
+        arm_id = catalog.put_arm(self.db, native.arm(row), native.text(row, "model"))
+        self.arms[reference] = arm_id
+        for name, value in known:
+            facts.put_facts(self.db, arm_id, {name: value})
 
     def _scorer(self, row: native.Row) -> None:
         reference = native.integer(row, "ref")
@@ -290,7 +321,9 @@ class _Importer:
     def _completion(self, row: native.Row) -> None:
         self.seen += 1
         cell = self._cell(row)
-        completion = native.completion(row, self.reader.path.name, self._verdict(row, cell[1]))
+        verdict = self._verdict(row, cell[1])
+        second = self._second(row, verdict) if verdict else None
+        completion = native.completion(row, self.reader.path.name, verdict, second)
         self.begun.add(cell)
         self.waiting.setdefault(cell, []).append(completion)
 
@@ -300,6 +333,13 @@ class _Importer:
         if verdict is None or verdict.verifier != self.verifier[problem_id]:
             return None
         return verdict if verdict.version == self._version(verdict.verifier) else None
+
+    def _second(self, row: native.Row, verdict: Verdict) -> Verdict | None:
+        """The line's second verdict if it would be the same here and now."""
+        second = native.second(row, verdict)
+        if second is None or second.verifier != SECOND_OF.get(verdict.verifier):
+            return None
+        return second if second.version == self._version(second.verifier) else None
 
     def _version(self, verifier: str) -> str | None:
         if verifier not in self.versions:
@@ -333,6 +373,25 @@ class _Importer:
         scores = native.scores(row, n_tokens or 0)
         completions.record_score(self.db, scorer, completion_id, scores)
         self.report.scores += 1
+
+    def _override(self, row: native.Row) -> None:
+        """A person's word, unless somebody has judged that completion here."""
+        cell, said = self._cell(row), native.override(row)
+        if cell in self.waiting:
+            self._flush()
+        index = native.integer(row, "index")
+        if (*cell, index) in self.others:
+            raise ValueError(f"an override of completion {index}, which is another one here")
+        found = self.db.execute(
+            "SELECT c.id, o.made FROM completion c LEFT JOIN override o ON o.completion_id = c.id"
+            " WHERE c.arm_id = ? AND c.problem_id = ? AND c.sample_index = ?",
+            (*cell, index),
+        ).fetchone()
+        if found is None:
+            raise ValueError(f"an override of completion {index}, which is not stored")
+        if found[1] is None:
+            overrides.override(self.db, [found[0]], said.outcome, said.author, said.note, said.made)
+            self.report.overrides += 1
 
     def _cell(self, row: native.Row) -> tuple[int, int]:
         reference, name = native.integer(row, "arm"), native.text(row, "problem")

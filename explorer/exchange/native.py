@@ -5,18 +5,23 @@
     {"type":"problem","dataset":…,"name":…,"statement":…,"gold":…,"family":…,"level":…,
      "note":…,"verifier":…,"extra":{…}}
     {"type":"arm","ref":1,"model":…,"key":"a1:…","spec":{…}}      spec as `core.arm.ArmSpec`
+    (and "facts":{name:[value,…],…}, what was known of the model beside its key)
     {"type":"prompt","arm":1,"problem":"dataset/name","text":…,"ids":[…]}
+    (and "images":[[path,digest],…] where the prompt shows images)
     {"type":"completion","arm":1,"problem":"dataset/name","index":0,"seed":1,"text":…,
      "finish":"stop","ids":[…],"lengths":[…],"logprobs":[…],"exact":true,
-     "verdict":{"verifier":…,"version":…,"outcome":…,"answer":…,"method":…,"detail":…}}
+     "verdict":{"verifier":…,"version":…,"outcome":…,"answer":…,"method":…,"detail":…},
+     "second":{"verifier":…,"version":…,"outcome":…,"detail":…}}  about the same answer
+    {"type":"override","arm":1,"problem":"dataset/name","index":0,"outcome":"correct",
+     "note":…,"author":…,"made":…}                                what a person said; seconds
     {"type":"scorer","ref":1,"model":…,"checkpoint":…,"tokenizer":…,"engine":…,"dtype":…}
     {"type":"score","scorer":1,"arm":1,"problem":…,"index":0,"logprobs":[…],"ranks":[…],
      "entropies":[…],"top_ids":[[…]],"top_logprobs":[[…]],"texts":[…],"top_texts":[[…]]}
 
 Lines refer back only: an arm, a problem and a cell's prompt come before their completions, a
-completion before its scores. `lengths` are the UTF-8 bytes of `text` that each token covers (0
-for EOS). Log-probabilities are natural, raw (temperature 1); null is minus infinity. A null
-entropy is unknown. `top_texts` are positions in `texts`. `ids` to `exact` and `verdict` may be
+completion before its scores and overrides. `lengths` are the UTF-8 bytes of `text` that each token
+covers (0 for EOS). Log-probabilities are natural, raw (temperature 1); null is minus infinity. A
+null entropy is unknown. `top_texts` are positions in `texts`. `ids` to `exact` and `verdict` may be
 absent. Floats have 6 significant digits, or 9 (all of a float32) if asked for.
 
 Invariant: reading what was written gives the same rows back, up to those digits.
@@ -35,10 +40,10 @@ import numpy as np
 from explorer.core.arm import ArmSpec
 from explorer.core.completion import FinishReason, Origin, Outcome, TokenScores, Verdict
 from explorer.core.problem import Problem
-from explorer.core.prompts import RenderedPrompt
+from explorer.core.prompts import PromptImage, RenderedPrompt
 from explorer.store.blobs import pack_float_list, pack_int_list
 from explorer.store.completions import PackedCompletion, PackedTokens
-from explorer.store.rows import ModelRow, ScorerRow
+from explorer.store.rows import ModelRow, OverrideRow, ScorerRow
 
 FORMAT: Final = "rlvr-explorer"
 VERSION: Final = 1
@@ -108,15 +113,42 @@ def arm(row: Row) -> ArmSpec:
     return spec
 
 
+def facts(row: Row) -> list[tuple[str, str]]:
+    """(name, value) of each fact of an arm line; none in files of before facts were kept."""
+    found = row.get("facts", {})
+    if not isinstance(found, dict):
+        raise ValueError("'facts' is not an object")
+    pairs = [
+        (name, value)
+        for name, values in found.items()
+        for value in (values if isinstance(values, list) else [values])
+    ]
+    if not all(isinstance(value, str) for _, value in pairs):
+        raise ValueError("'facts' holds something that is not text")
+    return pairs
+
+
 def prompt(row: Row) -> RenderedPrompt:
     ids = row.get("ids")
     if not isinstance(ids, list):
         raise ValueError("'ids' is missing")
     _ints(ids, "ids")
-    return RenderedPrompt(text(row, "text"), tuple(ids))
+    return RenderedPrompt(text(row, "text"), tuple(ids), _images(row))
 
 
-def completion(row: Row, source: str, verdict: Verdict | None) -> PackedCompletion:
+def _images(row: Row) -> tuple[PromptImage, ...]:
+    images = row.get("images", [])
+    if not isinstance(images, list) or not all(
+        isinstance(image, list) and len(image) == 2 and all(isinstance(one, str) for one in image)
+        for image in images
+    ):
+        raise ValueError("'images' is not a list of [path, digest]")
+    return tuple(PromptImage(path, digest) for path, digest in images)
+
+
+def completion(
+    row: Row, source: str, verdict: Verdict | None, second: Verdict | None = None
+) -> PackedCompletion:
     body = row.get("text")
     finish = row.get("finish", "unknown")
     if not isinstance(body, str):
@@ -135,6 +167,7 @@ def completion(row: Row, source: str, verdict: Verdict | None) -> PackedCompleti
         source=source,
         tokens=tokens,
         verdict=verdict,
+        second=second,
     )
 
 
@@ -153,6 +186,34 @@ def verdict(row: Row) -> Verdict | None:
         method=text(value, "method", "none"),
         detail=text(value, "detail", ""),
     )
+
+
+def second(row: Row, first: Verdict) -> Verdict | None:
+    """The second verdict of a completion's line, if it has one, on the answer of the first."""
+    value = row.get("second")
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        raise ValueError("'second' is not an object")
+    return Verdict(
+        verifier=text(value, "verifier"),
+        version=text(value, "version"),
+        outcome=Outcome(text(value, "outcome")),
+        answer=first.answer,
+        method=first.method,
+        detail=text(value, "detail", ""),
+    )
+
+
+def override(row: Row) -> OverrideRow:
+    """What a person said of a completion."""
+    made = row.get("made")
+    if not isinstance(made, int | float) or not math.isfinite(made):
+        raise ValueError("'made' is not a number of seconds")
+    outcome = text(row, "outcome")
+    if outcome not in (Outcome.CORRECT, Outcome.WRONG):
+        raise ValueError(f"an override says correct or wrong, not {outcome!r}")
+    return OverrideRow(Outcome(outcome), text(row, "note", ""), text(row, "author"), float(made))
 
 
 def scorer(row: Row) -> ScorerRow:

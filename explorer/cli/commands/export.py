@@ -1,4 +1,4 @@
-"""`rlvr-explorer export`: completions as JSON lines, for others and for another cache."""
+"""`rlvr-explorer export`: completions for another cache, or as a table for other programs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 from explorer.cli.options import read_settings, workspace_option
 
 
-@click.command("export", short_help="Write completions as JSON lines.")
+@click.command("export", short_help="Write completions as JSON lines or a Parquet table.")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE")
 @workspace_option
 @click.option("-d", "--dataset", default="", help="Only this dataset.")
@@ -26,6 +26,8 @@ from explorer.cli.options import read_settings, workspace_option
 )
 @click.option("--no-scores", is_flag=True, help="Leave out what models think of the tokens.")
 @click.option("--exact", is_flag=True, help="All digits of every float, not six.")
+@click.option("--table", is_flag=True, help="One flat row a completion; implied by .parquet.")
+@click.option("--tokens", is_flag=True, help="Add token ids and log-probabilities to the table.")
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
 def command(
     file: Path,
@@ -35,12 +37,16 @@ def command(
     models: tuple[str, ...],
     no_scores: bool,
     exact: bool,
+    table: bool,
+    tokens: bool,
     force: bool,
 ) -> None:
-    """Write completions as JSON lines.
+    """Write completions as JSON lines or a Parquet table.
 
     FILE is gzipped if its name ends in .gz. It holds problems, arms, prompts, completions with
-    tokens and verdicts, and scores; `import` reads it back, here or elsewhere.
+    tokens and verdicts, and scores; `import` reads it back, here or elsewhere. With --table, or
+    if its name ends in .parquet, it is a flat table instead, which pandas, DuckDB and the
+    datasets library open as it is.
     """
     from contextlib import closing
 
@@ -66,7 +72,12 @@ def command(
             scores=not no_scores,
             exact=exact,
         )
-        report = export(db, file, selection)
+        if table or tokens or file.suffix == ".parquet":
+            from explorer.exchange.table import export_table
+
+            report = export_table(db, file, selection, tokens=tokens)
+        else:
+            report = export(db, file, selection)
     counts = f"{report.completions:,} completions of {report.problems:,} problems"
     click.echo(
         f"{printable(str(file))}: {counts} by {report.arms:,} arms · {report.scores:,} scores"

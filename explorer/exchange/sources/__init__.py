@@ -1,0 +1,1 @@
+"""Other people's rollout files, one small module per format; `registry` lists them."""
