@@ -22,13 +22,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explorer.core.arm import Sampling
-from explorer.core.completion import TokenScores
+from explorer.core.completion import Float32, Int32, TokenScores
 
 Floats = NDArray[np.float64]
 States = NDArray[np.int8]
 
 SLACK = 1e-5
 """Probabilities closer than this to top-p stay undecided: engines sum a softmax in float32."""
+
+
+CLAMPED = -9998.0
+"""A log-probability at or below this stands for an impossible token (vLLM sends -9999)."""
 
 
 class State(IntEnum):
@@ -47,11 +51,15 @@ class Support:
         states: [T] `State` per token.
         lower, upper: [T] bounds of ln q, the log-probability with which the sampler draws the
             token; both -inf outside, equal where the whole distribution was seen.
+        beyond: [T] nats (at temperature 1) by which a token lies outside, at the least: of a
+            log-probability under top-k and greedy, of log-odds under top-p; inf for an impossible
+            token, 0 for one that is not outside. None where nobody asked.
     """
 
     states: States
     lower: Floats
     upper: Floats
+    beyond: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.states)
@@ -70,6 +78,18 @@ class Support:
     def undecided(self) -> int:
         return int((self.states == State.UNDECIDED).sum())
 
+    def within_noise(self, floor: float) -> NDArray[np.bool_]:
+        """[T] which tokens lie outside by less than `floor` nats: noise could have put them there.
+
+        Engines, dtypes and batch shapes move log-probabilities, so that a model's own samples
+        can come out just beyond the edge of its own sampler's set.
+        """
+        outside = self.states == State.OUTSIDE
+        if self.beyond is None:
+            return np.zeros(len(outside), dtype=bool)
+        near: NDArray[np.bool_] = outside & (self.beyond < floor)
+        return near
+
     def log10_samples(self) -> tuple[float, float]:
         """Bounds of log10 of the expected number of samples until this exact string is drawn.
 
@@ -86,6 +106,67 @@ class Support:
         """
         scale = math.log(10)
         return np.cumsum(self.lower) / scale, np.cumsum(self.upper) / scale
+
+
+@dataclass(frozen=True, slots=True)
+class Truncation:
+    """What an engine that sees the whole distribution measures of a trace under one sampler.
+
+    Attributes:
+        tempered: [T] ln p of each token at the sampler's temperature, before truncation.
+        above: [T] share of all more likely tokens in what temperature and top-k leave.
+        kept: [T] probability of the truncated set at that temperature.
+        short: [T] nats at temperature 1 by which the token's log-probability falls short of the
+            last that top-k leaves (of the first at temperature 0); 0 or less for those it leaves.
+    """
+
+    tempered: Float32
+    above: Float32
+    kept: Float32
+    short: Float32
+
+    def __len__(self) -> int:
+        return len(self.tempered)
+
+    def support(self, ranks: Int32, sampling: Sampling) -> Support:
+        """The support; only what float32 sums cannot settle stays undecided.
+
+        Args:
+            ranks: [T] of the same scoring.
+        """
+        tempered, above, kept, short = (
+            np.asarray(values, dtype=np.float64)
+            for values in (self.tempered, self.above, self.kept, self.short)
+        )
+        found = exact(tempered, above, ranks, kept, sampling)
+        beyond = _beyond(above, short, sampling)
+        beyond = np.where(np.isfinite(tempered) | (sampling.temperature == 0), beyond, np.inf)
+        states = found.states.copy()
+        if sampling.temperature > 0 and sampling.top_p < 1:
+            cut_by_k = (ranks > sampling.top_k) if sampling.top_k else np.zeros(len(ranks), bool)
+            close = (np.abs(above - sampling.top_p) < SLACK) & (ranks > 1) & ~cut_by_k
+            states[close] = State.UNDECIDED
+        drawn = np.minimum(tempered - np.log(kept), 0.0)
+        undecided = states == State.UNDECIDED
+        upper = np.where(undecided, drawn, found.upper)
+        lower = np.where(undecided, -np.inf, found.lower)
+        return Support(states, lower, upper, np.where(states == State.OUTSIDE, beyond, 0.0))
+
+
+def plain(logprobs: Float32) -> Support:
+    """Support at temperature 1 with nothing cut: raw log-probabilities say it all.
+
+    Only an impossible token (-inf, or vLLM's -9999) is outside.
+    """
+    values = np.asarray(logprobs, dtype=np.float64)
+    inside = values > CLAMPED
+    drawn = np.where(inside, np.minimum(values, 0.0), -np.inf)
+    return Support(inside.astype(np.int8), drawn, drawn.copy(), np.where(inside, 0.0, np.inf))
+
+
+def is_plain(sampling: Sampling) -> bool:
+    """Whether a sampler draws from the model's own distribution."""
+    return sampling.temperature == 1 and sampling.top_p >= 1 and sampling.top_k == 0
 
 
 def exact(
@@ -125,106 +206,158 @@ def bounded(scores: TokenScores, vocabulary: int, sampling: Sampling) -> Support
     length, k = scores.top_logprobs.shape
     if length and k == 0:
         raise ValueError("bounds need at least one alternative per position")
-    states = np.empty(length, dtype=np.int8)
-    lower, upper = np.empty(length), np.empty(length)
-    for t in range(length):
-        own = float(scores.logprobs[t])
-        best = np.asarray(scores.top_logprobs[t], dtype=np.float64)
-        states[t], lower[t], upper[t] = _bound(
-            own, int(scores.ranks[t]), best, vocabulary, sampling
-        )
-    return Support(states, lower, upper)
-
-
-def _bound(
-    own: float, rank: int, best: Floats, vocabulary: int, sampling: Sampling
-) -> tuple[int, float, float]:
-    """State of one token and bounds of its ln q."""
-    if own <= -9998 or (sampling.top_k > 0 and rank > sampling.top_k):
-        return State.OUTSIDE, -math.inf, -math.inf
+    own = np.asarray(scores.logprobs, dtype=np.float64)
+    ranks = np.asarray(scores.ranks, dtype=np.int64)
+    best = np.asarray(scores.top_logprobs, dtype=np.float64)
+    if length == 0:
+        return Support(np.empty(0, np.int8), own, own.copy(), own.copy())
     if sampling.temperature == 0:
-        return (State.INSIDE, 0.0, 0.0) if rank == 1 else (State.OUTSIDE, -math.inf, -math.inf)
-    power = 1 / sampling.temperature
-    seen = np.exp(best * power)
-    rest = _rest(best, own, rank, vocabulary, power)
-    total = float(seen.sum()) + rest[0], float(seen.sum()) + rest[1]
-    room = _after_top_k(seen, total, sampling.top_k)
-    mine = math.exp(own * power)
-    state = _state(_mass_before(seen, mine, rank, room), sampling.top_p)
-    if state == State.OUTSIDE:
-        return state, -math.inf, -math.inf
+        states = (ranks == 1).astype(np.int8)
+        drawn = np.where(ranks == 1, 0.0, -np.inf)
+        return Support(states, drawn, drawn.copy(), np.where(ranks == 1, 0.0, best[:, 0] - own))
+    if is_plain(sampling):
+        return plain(scores.logprobs)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        return _bound(_Seen.of(own, ranks, best, vocabulary, 1 / sampling.temperature), sampling)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """Weights p^power, each position's divided by that of its most likely token.
+
+    Attributes:
+        own, ranks: [T]; best: [T, K] raw log-probabilities; log_mine: [T] ln of the own weight.
+        weights, sums: [T, K] of the best and their running sums; total: bounds [T] of the sum
+            over all tokens.
+    """
+
+    own: Floats
+    ranks: NDArray[np.int64]
+    best: Floats
+    log_mine: Floats
+    weights: Floats
+    sums: Floats
+    total: tuple[Floats, Floats]
+
+    @classmethod
+    def of(
+        cls, own: Floats, ranks: NDArray[np.int64], best: Floats, vocabulary: int, power: float
+    ) -> _Seen:
+        first = best[:, 0]
+        weights = np.exp((best - first[:, None]) * power)
+        sums = np.cumsum(weights, axis=1)
+        low, high = _rest(best, own, ranks, vocabulary, power)
+        total = sums[:, -1] + low, sums[:, -1] + high
+        return cls(own, ranks, best, (own - first) * power, weights, sums, total)
+
+
+def _bound(seen: _Seen, sampling: Sampling) -> Support:
+    """States and bounds of ln q, from what was seen."""
+    room = _after_top_k(seen, sampling.top_k)
+    before = _mass_before(seen, room)
+    states = np.full(len(seen.own), State.UNDECIDED, dtype=np.int8)
+    inside = (before[1] < sampling.top_p - SLACK) if sampling.top_p < 1 else np.ones(len(states))
+    states[inside.astype(bool) | (seen.ranks == 1)] = State.INSIDE
+    if sampling.top_p < 1:
+        states[(before[0] >= sampling.top_p + SLACK) & (seen.ranks > 1)] = State.OUTSIDE
+    if sampling.top_k > 0:
+        states[seen.ranks > sampling.top_k] = State.OUTSIDE
+    states[seen.own <= CLAMPED] = State.OUTSIDE
     kept = _kept(seen, room, sampling.top_p)
-    low = math.log(mine) - math.log(room[1]) - math.log(kept[1])
-    high = min(0.0, math.log(mine) - math.log(room[0]) - math.log(kept[0]))
-    return state, (low if state == State.INSIDE else -math.inf), high
+    low = seen.log_mine - np.log(room[1]) - np.log(kept[1])
+    high = np.minimum(0.0, seen.log_mine - np.log(room[0]) - np.log(kept[0]))
+    low = np.where(states == State.INSIDE, np.minimum(low, 0.0), -np.inf)
+    high = np.where(states == State.OUTSIDE, -np.inf, high)
+    short = np.zeros(len(states))
+    if 0 < sampling.top_k <= seen.best.shape[1]:
+        short = seen.best[:, sampling.top_k - 1] - seen.own
+    beyond = np.where(seen.own <= CLAMPED, np.inf, _beyond(before[0], short, sampling))
+    return Support(states, low, high, np.where(states == State.OUTSIDE, beyond, 0.0))
 
 
-def _after_top_k(seen: Floats, total: tuple[float, float], top_k: int) -> tuple[float, float]:
+def _beyond(above: Floats, short: Floats, sampling: Sampling) -> Floats:
+    """[T] nats at temperature 1 that would have to change for a token to be inside; >= 0.
+
+    Noise of size e in every log-probability moves the log-odds of a share by at most 2e/T.
+    """
+    beyond = np.maximum(short, 0.0)
+    if sampling.temperature > 0 and sampling.top_p < 1:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            odds = np.log(above) - np.log1p(-np.minimum(above, 1.0))
+        edge = math.log(sampling.top_p) - math.log1p(-sampling.top_p)
+        beyond = np.maximum(beyond, (odds - edge) * sampling.temperature)
+    return beyond
+
+
+def _after_top_k(seen: _Seen, top_k: int) -> tuple[Floats, Floats]:
     """Bounds of the sum over what top-k leaves; samplers apply it before top-p."""
     if top_k == 0:
-        return total
-    if top_k <= len(seen):
-        exactly = float(seen[:top_k].sum())
+        return seen.total
+    if top_k <= seen.sums.shape[1]:
+        exactly = seen.sums[:, top_k - 1]
         return exactly, exactly
-    return float(seen.sum()), total[1]
+    return seen.sums[:, -1], seen.total[1]
 
 
 def _rest(
-    best: Floats, own: float, rank: int, vocabulary: int, power: float
-) -> tuple[float, float]:
-    """Bounds of the sum of p^power over the tokens that are not among the alternatives."""
-    k = len(best)
-    mass = max(0.0, 1.0 - float(np.exp(best).sum()))
+    best: Floats, own: Floats, ranks: NDArray[np.int64], vocabulary: int, power: float
+) -> tuple[Floats, Floats]:
+    """Bounds of the summed weights of the tokens that are not among the alternatives."""
+    k, first = best.shape[1], best[:, 0]
+    mass = np.maximum(0.0, 1.0 - np.exp(best).sum(axis=1))
+
+    def weight(logs: Floats) -> Floats:
+        scaled: Floats = np.exp((logs - first) * power)
+        return scaled
+
     if power == 1:
-        return mass, mass
-    cap = math.exp(float(best[-1]))
-    known = 0.0
-    if rank > k:  # the token itself is one of the unseen, and its share is known
-        known = math.exp(own * power)
-        mass = max(0.0, mass - math.exp(own))
-    count = max(vocabulary - k - (rank > k), 0) if vocabulary else 0
-    if mass == 0 or cap == 0:
-        return known, known
-    whole = math.floor(mass / cap)
-    uneven = whole * cap**power + (mass - whole * cap) ** power
-    even = 0.0 if power > 1 else math.inf  # shared by unknown many: as even as can be thought
-    if count:
-        even = count * (mass / count) ** power
-    return known + min(even, uneven), known + max(even, uneven)
+        exactly = mass * np.exp(-first)
+        return exactly, exactly
+    # The token itself may be one of the unseen, and then its share is known.
+    unseen = ranks > k
+    known = np.where(unseen, weight(own), 0.0)
+    mass = np.where(unseen, np.maximum(0.0, mass - np.exp(own)), mass)
+    cap = np.exp(best[:, -1])
+    none_left = (mass == 0) | (cap == 0)
+    whole = np.where(none_left, 0.0, np.floor(mass / np.where(cap == 0, 1.0, cap)))
+    last = np.maximum(mass - whole * cap, 0.0)
+    uneven = whole * weight(best[:, -1]) + weight(np.log(last))
+    if vocabulary:
+        count = np.maximum(vocabulary - k - unseen, 0)
+        none_left |= count == 0
+        even = count * weight(np.log(mass / np.maximum(count, 1)))
+    else:  # shared by unknown many: as even as can be thought
+        even = np.full(len(own), 0.0 if power > 1 else math.inf)
+    low = np.where(none_left, 0.0, np.minimum(even, uneven))
+    high = np.where(none_left, 0.0, np.maximum(even, uneven))
+    return known + low, known + high
 
 
-def _mass_before(
-    seen: Floats, mine: float, rank: int, total: tuple[float, float]
-) -> tuple[float, float]:
+def _mass_before(seen: _Seen, room: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
     """Bounds of the probability of all tokens more likely than this one."""
-    k = len(seen)
-    if math.isinf(total[1]):
-        return 0.0, 1.0
-    if rank <= k:
-        before = float(seen[: rank - 1].sum())
-        return before / total[1], before / total[0]
+    k = seen.sums.shape[1]
+    mine = np.exp(seen.log_mine)
+    place = np.clip(seen.ranks - 2, 0, k - 1)
+    before = np.where(seen.ranks <= 1, 0.0, seen.sums[np.arange(len(mine)), place])
     # Between the K best and this token lie rank - 1 - K tokens, none of them less likely than it.
-    least = float(seen.sum()) + (rank - 1 - k) * mine
-    most = total[1] - mine
-    return least / total[1], min(1.0, most / total[1])
+    among = seen.ranks <= k
+    least = np.where(among, before, seen.sums[:, -1] + np.maximum(seen.ranks - 1 - k, 0) * mine)
+    most = np.where(among, before, np.maximum(room[1] - mine, 0.0))
+    high = np.minimum(1.0, np.where(among, most / room[0], most / room[1]))
+    unknown = np.isinf(room[1])
+    low = np.where(unknown, 0.0, least / room[1])
+    return low, np.where(unknown & (seen.ranks > 1), 1.0, high)
 
 
-def _state(before: tuple[float, float], top_p: float) -> State:
-    if top_p >= 1 or before[1] < top_p - SLACK:
-        return State.INSIDE
-    if before[0] >= top_p + SLACK:
-        return State.OUTSIDE
-    return State.UNDECIDED
-
-
-def _kept(seen: Floats, room: tuple[float, float], top_p: float) -> tuple[float, float]:
+def _kept(seen: _Seen, room: tuple[Floats, Floats], top_p: float) -> tuple[Floats, Floats]:
     """Bounds of the share of `room` that top-p keeps: it closes with the token that reaches p."""
     if top_p >= 1:
-        return 1.0, 1.0
-    sums = np.cumsum(seen)
-    surely = np.flatnonzero(sums / room[1] >= top_p + SLACK)
-    highest = min(1.0, float(sums[surely[0]]) / room[0]) if len(surely) else 1.0
-    return top_p, max(top_p, highest)
+        return np.ones(len(seen.own)), np.ones(len(seen.own))
+    reached = seen.sums / room[1][:, None] >= top_p + SLACK
+    place = reached.argmax(axis=1)
+    sums = seen.sums[np.arange(len(place)), place]
+    highest = np.where(reached.any(axis=1), np.minimum(1.0, sums / room[0]), 1.0)
+    return np.full(len(place), top_p), np.maximum(top_p, highest)
 
 
 def _log10(nats: float) -> float:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from explorer.core.arm import Sampling
 from explorer.core.completion import TokenScores
-from explorer.core.support import State, Support, bounded, exact
+from explorer.core.support import State, Support, Truncation, bounded, exact, is_plain, plain
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -154,3 +154,73 @@ def test_an_empty_trace_costs_one_sample() -> None:
     support = Support(np.empty(0, np.int8), nothing, nothing)
     assert support.log10_samples() == (0.0, 0.0)
     assert support.first_outside is None
+
+
+def truncation(logits: Floats, targets: Ints, sampling: Sampling) -> tuple[Truncation, Ints]:
+    """What an engine that sees everything reports, in float32, and the ranks."""
+    rows, ranks = [], []
+    for line, token in zip(logits, targets, strict=True):
+        p, kept = kept_set(line, sampling)
+        order = np.sort(line)[::-1]
+        edge = order[0] if sampling.temperature == 0 else order[max(sampling.top_k, 1) - 1]
+        cut = sampling.temperature == 0 or sampling.top_k > 0
+        left = np.sort(p)[::-1][: sampling.top_k or None]
+        above = left[left > p[token]].sum() / left.sum()
+        with np.errstate(divide="ignore"):
+            rows.append((np.log(p[token]), above, p[kept].sum(), edge - line[token] if cut else 0))
+        ranks.append(1 + int((line > line[token]).sum()))
+    parts = [np.array(part, np.float32) for part in zip(*rows, strict=True)]
+    return Truncation(*parts), np.array(ranks)
+
+
+@pytest.mark.parametrize("sampling", SAMPLINGS, ids=lambda s: s.label())
+def test_what_an_engine_measures_in_float32_is_the_exact_support(sampling: Sampling) -> None:
+    logits, targets = invented(4)
+    found, ranks = truncation(logits, targets, sampling)
+    support, truth = found.support(ranks.astype(np.int32), sampling), measured(
+        logits, targets, sampling
+    )  # fmt: skip
+    assert support.undecided <= 1
+    settled = support.states != State.UNDECIDED
+    assert (support.states[settled] == truth.states[settled]).all()
+    np.testing.assert_allclose(support.lower[settled], truth.lower[settled], atol=1e-4)
+
+
+@pytest.mark.parametrize("sampling", SAMPLINGS, ids=lambda s: s.label())
+@pytest.mark.parametrize("size", [0.02, 0.1])
+def test_noise_never_puts_a_token_further_outside_than_its_own_size_says(
+    sampling: Sampling, size: float
+) -> None:
+    """What was inside before the logits shook is outside by no more than the noise allows."""
+    logits, targets = invented(5)
+    ranks = np.array([1 + (row > row[t]).sum() for row, t in zip(logits, targets, strict=True)])
+    before = truncation(logits, targets, sampling)[0].support(ranks.astype(np.int32), sampling)
+    shaken = logits + np.random.default_rng(6).uniform(-size, size, logits.shape)
+    found, ranks = truncation(shaken, targets, sampling)
+    after = found.support(ranks.astype(np.int32), sampling)
+    put_out = (before.states == State.INSIDE) & (after.states == State.OUTSIDE)
+    assert after.beyond is not None
+    assert (after.beyond[put_out] <= 2 * size + 1e-4).all()
+    assert (after.within_noise(2 * size + 1e-4) >= put_out).all()
+    assert (after.beyond[after.states != State.OUTSIDE] == 0).all()
+
+
+@pytest.mark.parametrize("sampling", SAMPLINGS, ids=lambda s: s.label())
+def test_bounds_say_at_least_how_far_outside_a_token_is(sampling: Sampling) -> None:
+    logits, targets = invented(2)
+    found, ranks = truncation(logits, targets, sampling)
+    truth = found.support(ranks.astype(np.int32), sampling)
+    least = bounded(best_k(logits, targets, 20), logits.shape[1], sampling)
+    assert truth.beyond is not None
+    assert least.beyond is not None
+    both = (truth.states == State.OUTSIDE) & (least.states == State.OUTSIDE)
+    assert (least.beyond[both] <= truth.beyond[both] + 1e-3).all()
+
+
+def test_the_plain_sampler() -> None:
+    support = plain(np.array([-0.5, -9999.0, -np.inf, 0.0], np.float32))
+    assert support.states.tolist() == [1, 0, 0, 1]
+    assert support.beyond is not None
+    assert support.beyond.tolist() == [0, np.inf, np.inf, 0]
+    assert is_plain(Sampling(1.0))
+    assert not is_plain(Sampling(1.0, top_k=5))
