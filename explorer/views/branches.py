@@ -1,0 +1,146 @@
+"""A completion's branches: how often a model that is handed its first tokens solves the problem.
+
+Invariant: a rate stands with its interval and its n, and what is drawn so far with what was asked
+for; a prefix of another trace that is the same token by token shares its completions.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from explorer.core.belief import believe
+from explorer.store import branches, queries
+from explorer.store.branches import BranchRow
+from explorer.store.revisions import Topic
+from explorer.store.rows import Tally
+from explorer.views.numbers import percent, span
+from explorer.views.text import one_line
+
+
+@dataclass(frozen=True, slots=True)
+class BranchLine:
+    """One branch with its counts.
+
+    Attributes:
+        after: text of the last tokens kept and of the token that was swapped in, safe.
+        lower, upper: 95 % credible interval of the pass rate; NaN without graded samples.
+    """
+
+    branch: BranchRow
+    tally: Tally
+    after: str
+    lower: float
+    upper: float
+
+    @property
+    def rate(self) -> float:
+        return self.tally.correct / self.tally.n if self.tally.n else float("nan")
+
+    def counts(self) -> str:
+        """`12/16 = 75% [51–90%]`, or how far it is."""
+        if not self.tally.n:
+            return self.waiting() or "nothing graded yet"
+        said = f"{self.tally.correct}/{self.tally.n} = {percent(self.rate)}"
+        said += f" [{span(self.lower, self.upper)}]"
+        waiting = self.waiting()
+        return f"{said}, {waiting}" if waiting else said
+
+    def waiting(self) -> str:
+        """`3/16 drawn`, what failed, or '' when all is there."""
+        branch = self.branch
+        if branch.state == "failed":
+            return one_line(branch.error, limit=60) or "failed"
+        if branch.state == "cancelled":
+            return f"cancelled at {self.tally.completions}/{branch.asked}"
+        if branch.state in ("queued", "running"):
+            return f"{self.tally.completions}/{branch.asked} drawn"
+        ungraded = self.tally.ungraded
+        return f"{ungraded} not yet graded" if ungraded else ""
+
+    def where(self) -> str:
+        """`handed nothing`, `handed 40 tokens`, `handed 40 tokens and ' 12'`."""
+        branch = self.branch
+        kept = "nothing" if not branch.position else f"{branch.position:,} tokens"
+        if branch.position == 1:
+            kept = "1 token"
+        if branch.swapped_id is None:
+            return f"handed {kept}"
+        swapped = one_line(branch.swapped_text, limit=16) or f"token {branch.swapped_id}"
+        return f"handed ‘{swapped}’" if not branch.position else f"handed {kept} and ‘{swapped}’"
+
+
+@dataclass(frozen=True, slots=True)
+class Branches:
+    """All branches of a completion, from its beginning to its end."""
+
+    completion_id: int
+    problem_id: int
+    lines: tuple[BranchLine, ...]
+
+    def at(self, token: int) -> list[BranchLine]:
+        """Branches that keep the tokens before this one: what its choice is measured by."""
+        return [line for line in self.lines if line.branch.position == token]
+
+    def curve(self, model: str) -> list[BranchLine]:
+        """A model's value curve: its branches without a swapped token that have samples."""
+        return [
+            line
+            for line in self.lines
+            if line.branch.model == model and line.branch.swapped_id is None and line.tally.n
+        ]
+
+    def sentences(self) -> list[str]:
+        """`base handed the first 40 tokens solves it 71%, handed nothing 8%`, for each model."""
+        said = []
+        for model in dict.fromkeys(line.branch.model for line in self.lines):
+            curve = self.curve(model)
+            if len(curve) < 2:
+                continue
+            first, best = curve[0], max(curve[1:], key=lambda line: line.rate)
+            said.append(
+                f"{one_line(model)} {best.where()} solves it {percent(best.rate)},"
+                f" {first.where()} {percent(first.rate)}"
+            )
+        return said
+
+
+@dataclass(frozen=True)
+class BranchesSubject:
+    """Watch the branches of a completion."""
+
+    completion_id: int
+
+    @property
+    def topics(self) -> frozenset[str]:
+        return frozenset({Topic.COUNTS.value, Topic.REQUESTS.value})
+
+    def read(self, db: sqlite3.Connection, revisions: Mapping[str, int]) -> Iterator[object]:
+        found = read_branches(db, self.completion_id)
+        if found is not None:
+            yield found
+
+
+def read_branches(db: sqlite3.Connection, completion_id: int) -> Branches | None:
+    """The branches of a completion; None if it is not stored."""
+    trace = queries.trace(db, completion_id)
+    if trace is None:
+        return None
+    tallies = queries.problem_tallies(db, trace.problem_id)
+    data = trace.text.encode()
+    ends: Sequence[int] = trace.tokens.ends.tolist() if trace.tokens is not None else []
+    lines = []
+    for branch in branches.of_completion(db, completion_id):
+        end = ends[branch.position - 1] if 0 < branch.position <= len(ends) else 0
+        after = data[max(0, end - 120) : end].decode(errors="ignore") + branch.swapped_text
+        tally = tallies.get(branch.arm_id, Tally()) if branch.arm_id else Tally()
+        lines.append(_line(branch, tally, one_line(after, limit=200)))
+    return Branches(completion_id, trace.problem_id, tuple(lines))
+
+
+def _line(branch: BranchRow, tally: Tally, after: str) -> BranchLine:
+    if not tally.n:
+        return BranchLine(branch, tally, after, float("nan"), float("nan"))
+    lower, upper = believe(tally.correct, tally.n).interval()
+    return BranchLine(branch, tally, after, lower, upper)
