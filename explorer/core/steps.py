@@ -9,20 +9,17 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-_NUMBER: Final = r"\d[\d,]*(?:\.\d+)?"
+_NUMBER: Final = r"\d(?:[\d,]*\d)?(?:\.\d+)?"
 _OPERATOR: Final = r"(?:\s*(?:\\times|\\cdot|\\div|[-+*/×÷·−^=<>≤≥])\s*)"
 _OPERAND: Final = rf"\(*[-−]?(?:\\d?frac\{{{_NUMBER}\}}\{{{_NUMBER}\}}|{_NUMBER}[a-z]?|[a-z]\b)\)*"
-_STEP: Final = re.compile(rf"{_OPERAND}(?:{_OPERATOR}{_OPERAND})*")
+_STEP: Final = re.compile(
+    # a lone letter stands alone: the last one of 'size = 5' is no variable
+    rf"(?:(?=[\d(\\−-])|\b(?=[a-z]\b)){_OPERAND}(?:{_OPERATOR}{_OPERAND})*"
+)
 _FRACTION: Final = re.compile(rf"\\d?frac\{{({_NUMBER})\}}\{{({_NUMBER})\}}")
-_SIGNS: Final = {
-    "\\times": "*",
-    "\\cdot": "*",
-    "\\div": "/",
-    "×": "*",
-    "·": "*",
-    "÷": "/",
-    "−": "-",
-}
+_SIGNS: Final = str.maketrans("×·÷−", "**/-")
+_WORDS: Final = {"\\times": "*", "\\cdot": "*", "\\div": "/"}
+_DIGIT: Final = re.compile(r"\d")
 _THOUSANDS: Final = re.compile(r"(?<=\d),(?=\d{3}\b)")
 _BREAK: Final = re.compile(r"(?<=[.!?])\s+(?=[^\s])|\n+")
 
@@ -46,7 +43,7 @@ def steps(text: str) -> list[Step]:
     """Every calculation and lone number of a text, in order; lone letters are no step."""
     found = []
     for match in _STEP.finditer(text):
-        if any(character.isdigit() for character in match.group()):
+        if _DIGIT.search(match.group()):
             found.append(Step(match.start(), match.end(), _key(match.group())))
     return found
 
@@ -78,7 +75,14 @@ def repeated(text: str, shortest: int = 20) -> list[Span]:
 
 
 def _key(calculation: str) -> str:
-    plain = _FRACTION.sub(r"\1/\2", calculation)
-    for sign, one in _SIGNS.items():
-        plain = plain.replace(sign, one)
-    return _THOUSANDS.sub("", re.sub(r"\s+", "", plain)).strip("()").rstrip(",")
+    if calculation.isdecimal():
+        return calculation
+    plain = calculation.translate(_SIGNS)
+    if "\\" in plain:
+        plain = _FRACTION.sub(r"\1/\2", plain)
+        for word, sign in _WORDS.items():
+            plain = plain.replace(word, sign)
+    plain = "".join(plain.split())
+    if "," in plain:
+        plain = _THOUSANDS.sub("", plain)
+    return plain.strip("()").rstrip(",")
