@@ -28,7 +28,12 @@ class Finding(StrEnum):
     CONCEPT = "concept"
     OMISSION = "omission"
     GRADER_ERROR = "grader error"
+    FLAWED = "flawed"  # a judge that finds a flaw and does not say of which kind
+    UNDECIDED = "undecided"  # a judge whose reply cannot be read: no vote
 
+
+JUDGE_PREFIX: Final = "judge:"
+"""A model's votes are kept under this and its name."""
 
 FLAWS: Final = (Finding.CALCULATION, Finding.LOGIC, Finding.CONCEPT, Finding.OMISSION)
 
@@ -41,6 +46,11 @@ class Review:
     reviewer: str
     finding: Finding
     note: str = ""
+
+
+def vote_of(finding: Finding) -> bool | None:
+    """Whether a finding calls answer and reasoning right; None where it is no vote."""
+    return None if finding is Finding.UNDECIDED else finding is Finding.SOUND
 
 
 class Rule(StrEnum):
