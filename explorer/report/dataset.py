@@ -11,7 +11,12 @@ from typing import Any, NamedTuple
 from rich.text import Text
 
 from explorer.report.console import console, table
-from explorer.views.arms import ArmColumn
+from explorer.report.diversity import as_dict as diversity_dict
+from explorer.report.diversity import diversity_grid, remarks
+from explorer.report.luck import COT_CAVEAT, cot_tables, guess_lines, set_dict
+from explorer.report.naming import label
+from explorer.report.parity import as_dict as parity_dict
+from explorer.report.parity import parity_line
 from explorer.views.numbers import plural
 from explorer.views.report_tables import ArmLine, Comparison, SetReport
 from explorer.views.text import one_line
@@ -40,7 +45,37 @@ def print_report(report: SetReport) -> None:
         out.print(table(*coverage_table(report), text_columns=1))
         out.print(Text("\npass@k minus the base's, in points"))
         out.print(table(*difference_table(report), text_columns=1))
+        for pair in report.comparisons:
+            out.print(Text(f"Crossing: {pair.crossing.sentence()}"))
+    for title, headers, rows in cot_tables(report.luck):
+        out.print(Text(f"\n{title}"))
+        out.print(table(headers, rows, text_columns=1))
+    for line in _luck_lines(report):
+        out.print(Text(line))
+    if report.diversity is not None and report.diversity.arms:
+        problems = plural(report.diversity.problems, "problem")
+        out.print(Text(f"\nDiversity, means over {problems} that all have"))
+        out.print(table(*diversity_grid(report.diversity), text_columns=1))
+        for remark in remarks(report.diversity):
+            out.print(Text(remark))
+    for line in _footing(report):
+        out.print(Text(line))
     out.print(Text(f"\n{CAVEAT}"))
+
+
+def _luck_lines(report: SetReport) -> list[str]:
+    guesses = guess_lines(report.luck)
+    caveat = [COT_CAVEAT] if report.luck.cot else []
+    return [*caveat, *(["", "Guessing", *guesses] if guesses else [])]
+
+
+def _footing(report: SetReport) -> list[str]:
+    """What the comparisons rest on: parity a line a pair, and the noise floors."""
+    if not report.parity:
+        return []
+    floors = [f"  {line}" for line in report.floors]
+    pairs = [parity_line(pair) for pair in report.parity]
+    return ["", *pairs, "Noise floor, each model on its own samples", *floors]
 
 
 def as_markdown(report: SetReport) -> str:
@@ -49,7 +84,14 @@ def as_markdown(report: SetReport) -> str:
     if report.comparisons:
         parts += ["### Solved at least once", _markdown(*coverage_table(report))]
         parts += ["### pass@k minus the base's, in points", _markdown(*difference_table(report))]
-    return "\n\n".join([*parts, CAVEAT]) + "\n"
+        parts += ["\n".join(f"- {pair.crossing.sentence()}" for pair in report.comparisons)]
+    for title, headers, rows in cot_tables(report.luck):
+        parts += [f"### {title}", _markdown(headers, rows)]
+    if report.diversity is not None and report.diversity.arms:
+        parts += ["### Diversity", _markdown(*diversity_grid(report.diversity))]
+    parts += ["\n".join(f"- {line.strip()}" for line in _luck_lines(report) if line)]
+    parts += ["\n".join(f"- {line.strip()}" for line in _footing(report) if line)]
+    return "\n\n".join(part for part in (*parts, CAVEAT) if part) + "\n"
 
 
 def as_csv(report: SetReport) -> str:
@@ -77,6 +119,10 @@ def as_dict(report: SetReport) -> dict[str, Any]:
         "ks": list(report.ks),
         "arms": [_arm(line) for line in report.arms],
         "comparisons": [_comparison(pair) for pair in report.comparisons],
+        "luck": set_dict(report.luck),
+        "diversity": diversity_dict(report.diversity),
+        "parity": [parity_dict(pair) for pair in report.parity],
+        "noise_floors": list(report.floors),
     }
 
 
@@ -94,6 +140,10 @@ def pass_table(report: SetReport) -> Grid:
         ]
         rows.append([f"pass@{k}", *cells])
     rows.append(["undecided", *(f"{line.undecided:,}" for line in report.arms)])
+    if any(line.disagreed for line in report.arms):
+        rows.append(["verifiers disagree", *(f"{line.disagreed:,}" for line in report.arms)])
+    if any(line.overridden for line in report.arms):
+        rows.append(["overridden", *(f"{line.overridden:,}" for line in report.arms)])
     if any(line.ungraded for line in report.arms):
         rows.append(["not graded yet", *(f"{line.ungraded:,}" for line in report.arms)])
     return Grid(headers, rows)
@@ -132,12 +182,6 @@ def difference_table(report: SetReport) -> Grid:
         rows.append([f"k={k}", *cells])
     rows.append(["Δ_SE", *(_gap(pair) for pair in pairs)])
     return Grid(headers, rows)
-
-
-def label(column: ArmColumn) -> str:
-    """A model with its algorithm: 'rl (GRPO)'."""
-    algorithm = f" ({one_line(column.model.algorithm)})" if column.model.algorithm else ""
-    return one_line(column.name) + algorithm
 
 
 def _title(report: SetReport) -> str:
@@ -180,6 +224,8 @@ def _arm(line: ArmLine) -> dict[str, Any]:
         "n_least": line.n_least,
         "n_most": line.n_most,
         "undecided": line.undecided,
+        "disagreed": line.disagreed,
+        "overridden": line.overridden,
         "ungraded": line.ungraded,
         "pass": numbers(line.values),
         "lower": numbers(line.lower),
@@ -203,6 +249,13 @@ def _comparison(pair: Comparison) -> dict[str, Any]:
         "upper": numbers(pair.upper),
         "delta_se": numbers([pair.gap])[0],
         "delta_se_k": pair.gap_k,
+        "crossing": {
+            "separated": pair.crossing.is_separated,
+            "other_above_at": pair.crossing.ahead or None,
+            "base_above_at": pair.crossing.overtaken or None,
+            "meet_at": pair.crossing.touched or None,
+            "largest_k": pair.crossing.largest,
+        },
     }
 
 

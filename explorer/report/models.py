@@ -37,7 +37,8 @@ def print_models(lines: list[ModelLine]) -> None:
     for line in lines:
         if line.settings:
             how = f"{line.settings.engine} · {line.settings.dtype} · {line.settings.device}"
-            out.print(Text(f"{line.name}: {line.settings.source} ({where_from(line)} · {how})"))
+            what = line.settings.source or "whatever it serves"
+            out.print(Text(f"{line.name}: {what} ({where_from(line)} · {how})"))
 
 
 def as_list(lines: list[ModelLine]) -> list[dict[str, Any]]:
@@ -60,6 +61,8 @@ def as_list(lines: list[ModelLine]) -> list[dict[str, Any]]:
 
 
 def where_from(line: ModelLine) -> str:
-    """'folder' or 'hub'."""
+    """'folder', 'hub', or the servers that run it."""
     assert line.settings is not None
+    if line.settings.urls:
+        return ", ".join(line.settings.urls)
     return "folder" if Path(line.settings.source).is_absolute() else "hub"

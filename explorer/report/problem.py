@@ -9,7 +9,16 @@ from rich.text import Text
 
 from explorer.core.completion import Outcome
 from explorer.report.console import console, table
-from explorer.report.dataset import label, numbers
+from explorer.report.dataset import numbers
+from explorer.report.diversity import as_dict as diversity_dict
+from explorer.report.diversity import diversity_grid, remarks
+from explorer.report.images import image_dicts, image_lines
+from explorer.report.luck import problem_dict, problem_lines
+from explorer.report.naming import label
+from explorer.report.parity import as_dict as parity_dict
+from explorer.report.parity import parity_line
+from explorer.report.sureness import as_dict as sureness_dict
+from explorer.report.sureness import sureness_lines
 from explorer.views.latex import readable
 from explorer.views.palette import OUTCOME_MARKS
 from explorer.views.problem_report import ArmFacts, ProblemReport
@@ -30,6 +39,8 @@ def print_problem(report: ProblemReport) -> None:
     out.print(Text(" · ".join(facts), style="bold"))
     for line in lines_of(readable(problem.statement)):
         out.print(Text(line))
+    for line in image_lines(problem):
+        out.print(Text(line))
     out.print(Text(f"gold  {one_line(problem.gold) or '(decided by tests)'}\n"))
     out.print(Text(report.settings))
     out.print(table(*_arms(report), text_columns=1))
@@ -37,8 +48,21 @@ def print_problem(report: ProblemReport) -> None:
     out.print(Text("Answers, most frequent first (✓ right, ✗ wrong, ? undecided)"))
     for facts_of_arm in report.arms:
         out.print(Text(f"{label(facts_of_arm.column)}: {_answers(facts_of_arm)}"))
+    if report.diversity is not None and report.diversity.arms:
+        out.print(Text("\nDiversity"))
+        out.print(table(*diversity_grid(report.diversity), text_columns=1))
+        for remark in remarks(report.diversity):
+            out.print(Text(remark))
     if report.verdict:
         out.print(Text(f"\n{one_line(report.verdict.sentence())}"))
+    for line in sureness_lines(report.sureness):
+        out.print(Text(line))
+    for line in problem_lines(report.luck):
+        out.print(Text(line))
+    for pair in report.parity:
+        out.print(Text(parity_line(pair)))
+    for floor in report.floors if report.parity else ():
+        out.print(Text(f"Noise floor {floor}"))
 
 
 def as_dict(report: ProblemReport) -> dict[str, Any]:
@@ -48,6 +72,7 @@ def as_dict(report: ProblemReport) -> dict[str, Any]:
         "dataset": problem.dataset,
         "problem": problem.name,
         "statement": problem.statement,
+        "images": image_dicts(problem),
         "gold": problem.gold,
         "family": problem.family,
         "level": problem.level,
@@ -55,6 +80,11 @@ def as_dict(report: ProblemReport) -> dict[str, Any]:
         "ks": list(report.ks),
         "arms": [_arm(facts) for facts in report.arms],
         "verdict": report.verdict.sentence() if report.verdict else None,
+        "belief": sureness_dict(report.sureness),
+        "luck": problem_dict(report.luck),
+        "diversity": diversity_dict(report.diversity),
+        "parity": [parity_dict(pair) for pair in report.parity],
+        "noise_floors": list(report.floors),
     }
 
 
@@ -66,6 +96,10 @@ def _arms(report: ProblemReport) -> tuple[list[str], list[list[str]]]:
         ["undecided", *(f"{facts.tally.undecided}" for facts in arms)],
         ["recorded", *(f"{facts.tally.recorded}" for facts in arms)],
     ]
+    if any(facts.tally.disagreed for facts in arms):
+        rows.append(["verifiers disagree", *(f"{facts.tally.disagreed}" for facts in arms)])
+    if any(facts.tally.overridden for facts in arms):
+        rows.append(["overridden", *(f"{facts.tally.overridden}" for facts in arms)])
     if any(facts.tally.ungraded for facts in arms):
         rows.append(["not graded yet", *(f"{facts.tally.ungraded}" for facts in arms)])
     for position, k in enumerate(report.ks):
@@ -106,6 +140,8 @@ def _arm(facts: ArmFacts) -> dict[str, Any]:
         "wrong": tally.wrong,
         "undecided": tally.undecided,
         "ungraded": tally.ungraded,
+        "disagreed": tally.disagreed,
+        "overridden": tally.overridden,
         "recorded": tally.recorded,
         "pass": numbers(facts.values),
         "lower": numbers(facts.lower),

@@ -28,6 +28,30 @@ from explorer.cli.options import (
 @click.option("--preset", default="", help="Sampling settings.  [default: the workspace's]")
 @ks_option
 @click.option(
+    "--study",
+    "whole",
+    is_flag=True,
+    help="Also Δ_SE with intervals, crossings, histograms, perplexities, series and groups.",
+)
+@click.option("--by", default="", metavar="COLUMN", help="Group by this; implies --study.")
+@click.option(
+    "--over", default="", metavar="FIELD", help="Series over step, temperature, …; as --by."
+)
+@click.option(
+    "--html",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write one page that stands alone: figures, tables, settings, provenance.",
+)
+@click.option(
+    "-t",
+    "--trace",
+    "traces",
+    multiple=True,
+    metavar="PROBLEM",
+    help="With --html: show traces of this problem; may be repeated.",
+)
+@click.option(
     "-f",
     "--format",
     "form",
@@ -37,7 +61,17 @@ from explorer.cli.options import (
 )
 @click.option("--json", "form", flag_value="json", help="Short for --format json.")
 def command(
-    where: Path | None, dataset: str, problems: str, preset: str, ks: str, form: str
+    where: Path | None,
+    dataset: str,
+    problems: str,
+    preset: str,
+    ks: str,
+    whole: bool,
+    by: str,
+    over: str,
+    html: Path | None,
+    traces: tuple[str, ...],
+    form: str,
 ) -> None:
     """Print a dataset's pass@k table, coverage and differences.
 
@@ -51,9 +85,29 @@ def command(
     settings = read_settings(where)
     wanted = parse_ks(ks)
     prepare(settings)
+    if html is not None:
+        from explorer.report.page import write_page
+
+        write_page(html, settings, dataset, problems, preset, wanted, by, over, traces)
+        click.echo(f"Wrote {html}.")
+        return
+    if whole or by or over:
+        from explorer.report import study as studied
+        from explorer.views.study_reader import read_studies
+
+        studies = read_studies(settings, dataset, problems, preset, wanted, by, over)
+        _print(form, [studied.as_dict(one) for one in studies] if form == "json" else [])
+        for position, one in enumerate(studies):
+            if form == "text":
+                click.echo("\n" if position else "", nl=False)
+                studied.print_study(one)
+            elif form == "markdown":
+                click.echo(studied.as_markdown(one))
+            elif form == "csv":
+                _echo_csv(studied.as_csv(one), position)
+        return
     reports = read_reports(settings, dataset, problems, preset, wanted)
-    if form == "json":
-        print_json([printed.as_dict(report) for report in reports])
+    _print(form, [printed.as_dict(report) for report in reports] if form == "json" else [])
     for position, report in enumerate(reports):
         if form == "text":
             click.echo("\n" if position else "", nl=False)
@@ -61,5 +115,14 @@ def command(
         elif form == "markdown":
             click.echo(printed.as_markdown(report))
         elif form == "csv":
-            text = printed.as_csv(report)
-            click.echo(text if position == 0 else text.partition("\n")[2], nl=False)
+            _echo_csv(printed.as_csv(report), position)
+
+
+def _print(form: str, facts: list[dict[str, object]]) -> None:
+    if form == "json":
+        print_json(facts)
+
+
+def _echo_csv(text: str, position: int) -> None:
+    """Without the header after the first dataset."""
+    click.echo(text if position == 0 else text.partition("\n")[2], nl=False)
