@@ -20,11 +20,12 @@ from typing import Final
 from explorer import __version__
 from explorer.errors import ExplorerError
 from explorer.preparation_note import read_note
-from explorer.settings import Settings
+from explorer.settings import DatasetSettings, Settings
 from explorer.settings.reader import find, load
 from explorer.store import status
 from explorer.store.connection import on_network_filesystem, open_reader
 from explorer.store.verify import Disagreement, verify
+from explorer.verifiers import sandbox
 from explorer.views.models import missing
 from explorer.views.status import is_alive
 
@@ -49,6 +50,7 @@ class Finding:
 
 NEEDED: Final = ("textual", "rich", "numpy", "sqlite-utils", "math-verify", "click")
 LOCAL: Final = ("torch", "transformers", "safetensors")
+DATA: Final = ("huggingface_hub", "pyarrow")
 
 
 def examine(where: Path | None, full: bool) -> Iterator[Finding]:
@@ -63,6 +65,7 @@ def examine(where: Path | None, full: bool) -> Iterator[Finding]:
     yield Finding(Level.GOOD, "settings", str(settings.workspace.settings))
     yield from _models(settings)
     yield from _files(settings)
+    yield _code(settings)
     yield from _cache(settings, full)
 
 
@@ -123,8 +126,12 @@ def _models(settings: Settings) -> Iterator[Finding]:
 
 
 def _files(settings: Settings) -> Iterator[Finding]:
-    named = [(f"dataset {one.name}", one.path) for one in settings.datasets.values()]
+    datasets = settings.datasets.values()
+    named = [(f"dataset {one.name}", one.path) for one in datasets if one.path]
     named += [("recorded", path) for path in settings.recorded]
+    for one in datasets:
+        if one.path is None:
+            yield from _hub(one)
     if not settings.datasets:
         yield Finding(
             Level.NOTE, "problems", "no dataset named", "Add [datasets.<name>] to explorer.toml."
@@ -136,6 +143,44 @@ def _files(settings: Settings) -> Iterator[Finding]:
             yield Finding(Level.BAD, topic, f"{path} is not there", "Mend its path.")
     for fault in read_note(settings.workspace.cache).all_faults:
         yield Finding(Level.NOTE, "faults", fault)
+
+
+def _hub(dataset: DatasetSettings) -> Iterator[Finding]:
+    topic, lost = f"dataset {dataset.name}", [name for name in DATA if not _version(name)]
+    if lost:
+        yield Finding(
+            Level.BAD,
+            topic,
+            f"{dataset.source} needs {' and '.join(lost)}",
+            "pip install 'rlvr-explorer[data]'",
+        )
+    else:
+        yield Finding(Level.GOOD, topic, dataset.source)
+
+
+def _code(settings: Settings) -> Finding:
+    """Whether model code can be run against its tests, and how it is shut in."""
+    if settings.code_unprotected:
+        sandbox.permit_unprotected()
+    found = sandbox.probe()
+    python = sys.version.split()[0]
+    if found.isolation is sandbox.Isolation.NONE:
+        return Finding(
+            Level.NOTE,
+            "code",
+            f"no sandbox, so model code is not run: {found.reason}",
+            "Install bubblewrap 0.7 or newer, e.g. apt install bubblewrap. In a container it needs"
+            " the right to make namespaces.",
+        )
+    if found.isolation is sandbox.Isolation.UNPROTECTED:
+        return Finding(
+            Level.NOTE,
+            "code",
+            f"model code runs unprotected, as explorer.toml says ({found.reason})",
+            "Install bubblewrap, and remove [verifiers] run_code_without_sandbox.",
+        )
+    how = f"Python {python} in bubblewrap {found.version}: {found.isolation}"
+    return Finding(Level.GOOD, "code", how)
 
 
 def _cache(settings: Settings, full: bool) -> Iterator[Finding]:

@@ -26,12 +26,22 @@ class Workspace:
         return self.cache.parent / "logs"
 
     @property
+    def exports(self) -> Path:
+        """Where a person's pictures of the screen and their data go."""
+        return self.root / "exports"
+
+    @property
     def sampler_log(self) -> Path:
         return self.logs / "sampler.log"
 
     @property
     def sampler_lock(self) -> Path:
         return self.cache.with_name(self.cache.stem + ".sampler.lock")
+
+    @property
+    def servers(self) -> Path:
+        """What the sampler remembers of the vLLM servers that it started."""
+        return self.cache.with_name(self.cache.stem + ".servers")
 
     def model_log(self, model: str) -> Path:
         safe = "".join(ch if ch.isalnum() or ch in "-_." else "_" for ch in model)

@@ -16,10 +16,12 @@ from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
+from explorer import __version__
 from explorer.core.arm import canonical_json
-from explorer.errors import DataError, ExplorerError
+from explorer.errors import DataError, ExplorerError, MissingExtraError
 from explorer.preparation_note import read_note, write_note
 from explorer.settings import DatasetSettings, Settings
+from explorer.settings.formats import AUTO, is_data
 from explorer.store import catalog
 from explorer.store.connection import open_writer, store_errors
 from explorer.store.rows import ModelRow
@@ -65,8 +67,9 @@ class _Preparation:
         ]
         self._source("models", repr(models), partial(self._put_models, models))
         for dataset in self.settings.datasets.values():
-            state = canonical_json([_state(dataset.path), dataset.format, dataset.verifier])
-            self._source(f"dataset {dataset.name}", state, partial(self._read, dataset))
+            state = canonical_json([__version__, repr(dataset), _data_state(dataset)])
+            bring_in = partial(self._read, dataset)
+            self._source(f"dataset {dataset.name}", state, bring_in, again=dataset.path is None)
         for path in self.settings.recorded:
             self._source(f"recorded {path}", _state(path), partial(self._import, path))
         for gone in set(self.note.faults) - self.seen:
@@ -75,14 +78,23 @@ class _Preparation:
         self._grade()
         return self.note.all_faults
 
-    def _source(self, name: str, fingerprint: str, bring_in: Callable[[], list[str]]) -> None:
+    def _source(
+        self,
+        name: str,
+        fingerprint: str,
+        bring_in: Callable[[], list[str]],
+        again: bool = False,
+    ) -> None:
+        """Bring in a source that changed; one that failed waits for a change unless `again`."""
         self.seen.add(name)
         if self.note.fingerprints.get(name) == fingerprint:
             return
         try:
             faults = bring_in()
-        except DataError as error:
-            faults = [": ".join(part for part in (error.title, error.detail) if part)]
+        except (DataError, MissingExtraError) as error:
+            faults = [_in_one_line(error)]
+            if again or isinstance(error, MissingExtraError):
+                fingerprint = ""
         for fault in faults[:FAULTS_KEPT]:
             self.say(f"{name}: {fault}")
         if len(faults) > FAULTS_KEPT:
@@ -100,24 +112,36 @@ class _Preparation:
 
         contents = read(dataset)
         catalog.put_problems(self.db, contents.problems)
-        self.say(f"dataset {dataset.name}: {len(contents.problems)} problems")
+        what = f", read as {contents.format}" if dataset.format == AUTO else ""
+        self.say(f"dataset {dataset.name}: {len(contents.problems)} problems{what}")
         return [str(fault) for fault in contents.faults]
 
     def _import(self, path: Path) -> list[str]:
+        from explorer.exchange.files import files_in
         from explorer.exchange.importer import import_file
 
-        report = import_file(self.db, path)
-        self.say(f"recorded {path.name}: {report.added:,} new completions")
-        faults = [str(fault) for fault in report.faults]
-        unlisted = report.faults_total - len(faults)
-        return [*faults, *([f"{path.name}: … and {unlisted:,} more"] if unlisted else [])]
+        faults: list[str] = []
+        for file in files_in(path):
+            try:
+                report = import_file(self.db, file)
+            except DataError as error:
+                if file == path:
+                    raise
+                faults.append(f"{file.name}: {error.title}")
+                continue
+            if not report.companion_of:
+                self.say(f"recorded {file.name}: {report.added:,} new completions")
+            faults += [str(fault) for fault in report.faults]
+            if unlisted := report.faults_total - len(report.faults):
+                faults.append(f"{file.name}: … and {unlisted:,} more")
+        return faults
 
     def _grade(self) -> None:
         """Grade what came ungraded, or was ungraded because its problem changed."""
         from explorer.grading import grade_pending
         from explorer.verifiers.pool import VerifierPool
 
-        with VerifierPool() as pool:
+        with VerifierPool(code_unprotected=self.settings.code_unprotected) as pool:
             graded = grade_pending(self.db, pool, outdated=False)
         if graded:
             self.say(f"graded {graded:,} completions")
@@ -142,7 +166,25 @@ def _state(path: Path) -> str:
         stat = path.stat()
     except OSError as error:
         return f"missing: {error.strerror}"
+    if path.is_dir():
+        return "\n".join(_state(file) for file in sorted(path.rglob("*")) if file.is_file())
     return f"{path} {stat.st_size} {stat.st_mtime_ns}"
+
+
+def _data_state(dataset: DatasetSettings) -> str:
+    """Changes whenever a local dataset's files do; a hub's is fetched once."""
+    path = dataset.path
+    if path is None:
+        return dataset.hub
+    if not path.is_dir():
+        return _state(path)
+    return canonical_json([_state(one) for one in sorted(path.rglob("*.*")) if is_data(one)])
+
+
+def _in_one_line(error: ExplorerError) -> str:
+    """A fault of a whole source: what happened, and for a missing package what to do."""
+    parts = [error.title, error.hint if isinstance(error, MissingExtraError) else error.detail]
+    return ": ".join(part for part in parts if part)
 
 
 def describe(error: ExplorerError) -> str:

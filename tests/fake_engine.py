@@ -40,6 +40,7 @@ class Script:
         step_s: time that each of a completion's three steps takes.
         broken: sources that cannot be loaded.
         crashes: source -> how many of its next jobs crash after their first completion.
+        rates: source -> how often it says 7; without one, it says 7 or 8 as `text_of` has it.
         gate: when set, jobs wait for it before each completion.
         log: 'open x', 'sample x [..]', 'score x n', 'dropped x', 'close x', in order.
     """
@@ -47,6 +48,7 @@ class Script:
     step_s: float = 0.0
     broken: set[str] = field(default_factory=set)
     crashes: dict[str, int] = field(default_factory=dict)
+    rates: dict[str, float] = field(default_factory=dict)
     gate: asyncio.Event | None = None
     log: list[str] = field(default_factory=list)
 
@@ -133,6 +135,9 @@ class FakeEngine:
 
     async def _draw(self, seed: int, index: int) -> AsyncGenerator[Progress | Sampled, None]:
         text = text_of(self.name, seed, index)
+        if self.name in self.script.rates:
+            right = Random(f"{self.name}/{seed}/{index}").random() < self.script.rates[self.name]
+            text = f" \\boxed{{{7 if right else 8}}}"
         for part in (1, 2):
             yield Progress(index, text[: part * 6], part * 6)
             await asyncio.sleep(self.script.step_s)

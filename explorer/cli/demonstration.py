@@ -32,7 +32,7 @@ def demo_settings(folder: Path) -> Settings:
             ) from error
     settings = load(path)
     for dataset in settings.datasets.values():
-        if not dataset.path.exists():
+        if dataset.path and not dataset.path.exists():
             raise SettingsError(
                 "The demo's data has moved",
                 f"{path} names {dataset.path}, which is not there.",

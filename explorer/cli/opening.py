@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from explorer.cli.run import printable
 from explorer.settings import Settings
+
+if TYPE_CHECKING:
+    from textual.screen import Screen
 
 
 def has_terminal() -> bool:
@@ -18,15 +22,31 @@ def has_terminal() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty() and not dumb
 
 
-def open_screen(settings: Settings, link: str = "") -> None:
+def open_screen(
+    settings: Settings,
+    link: str = "",
+    images: str = "",
+    start_at: Callable[[], Screen[None]] | None = None,
+) -> None:
     """Run the explorer until the person quits.
 
     The workspace's files are brought into the cache by a process of their own meanwhile; what is
     wrong with them is said at the end too, where it stays readable.
+
+    Args:
+        link: the problem to open at.
+        images: how images are shown, '' = as the workspace says.
+        start_at: makes a screen to begin at, over the list of problems.
     """
-    from explorer.cli import prepare
-    from explorer.preparation_note import read_note
-    from explorer.tui.app import ExplorerApp
+    from explorer.tui.terminal import Probe
+
+    probe = Probe(images or settings.images)  # the terminal answers while the app is imported
+    try:
+        from explorer.cli import prepare
+        from explorer.preparation_note import read_note
+        from explorer.tui.app import ExplorerApp
+    finally:
+        graphics = probe.finish()
 
     known = read_note(settings.workspace.cache).all_faults
     prepare.start(settings)
@@ -35,6 +55,8 @@ def open_screen(settings: Settings, link: str = "") -> None:
         start_sampler=lambda: _start_sampler(settings),
         link=link,
         notices=_about_faults(settings, known),
+        graphics=graphics,
+        start_at=start_at,
     ).run()
     for line in _about_faults(settings, read_note(settings.workspace.cache).all_faults):
         click.echo(line, err=True)
@@ -50,7 +72,9 @@ def print_workspace(settings: Settings, link: str = "", ks: Sequence[int] = ()) 
     for fault in prepare(settings):
         click.echo(printable(fault), err=True)
     if link:
-        print_problem(read_problem(settings, link))
+        from explorer.views.links import split_link
+
+        print_problem(read_problem(settings, split_link(link)[0]))
         return
     for position, report in enumerate(read_reports(settings, ks=ks)):
         click.echo("\n" if position else "", nl=False)

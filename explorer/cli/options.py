@@ -33,6 +33,18 @@ def json_option(function: Function) -> Function:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
 
 
+def images_option(function: Function) -> Function:
+    """`--images METHOD`: how images are shown."""
+    from explorer.settings import IMAGE_METHODS
+
+    option = click.option(
+        "--images",
+        type=click.Choice(IMAGE_METHODS),
+        help="How images are shown.  [default: as explorer.toml says, else auto]",
+    )
+    return option(function)
+
+
 def ks_option(function: Function) -> Function:
     """`-k 1,8,128`: at which k pass@k is printed."""
     option = click.option(

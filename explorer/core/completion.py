@@ -60,6 +60,11 @@ class Tokens:
     def __len__(self) -> int:
         return len(self.ids)
 
+    @property
+    def are_placed(self) -> bool:
+        """Whether it is known what each token covers; imported ids without a tokenizer are not."""
+        return not len(self.ends) or bool(self.ends[-1])
+
 
 @dataclass(frozen=True, slots=True)
 class Completion:

@@ -168,7 +168,12 @@ def delta_se(
 
     0 means that RL puts into one sample all that base has in k. Source: the paper, section 2.
     """
-    return float(mean_curve(base_c, base_n, [k])[0] - mean_curve(rl_c, rl_n, [1])[0])
+    return sampling_gap(mean_curve(base_c, base_n, [k])[0], mean_curve(rl_c, rl_n, [1])[0])
+
+
+def sampling_gap(base_at_k: float, rl_at_1: float) -> float:
+    """Δ_SE from the two pass@k themselves, in whatever unit both are."""
+    return float(base_at_k - rl_at_1)
 
 
 def _is_open(counts: Counts) -> bool:

@@ -8,6 +8,7 @@ carry over. Per dataset the unknown is which problems were in the set: bootstrap
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -88,14 +89,33 @@ def bootstrap_mean(
 ) -> Interval:
     """[K] percentile bootstrap interval of the mean of [P, K] values over problems.
 
-    For a paired difference of two models pass the difference of their tables. Problems with
-    equal rows are drawn together (a multinomial count), which is the same distribution.
-    With one problem the ends coincide: a bootstrap of one tells nothing.
+    For a paired difference of two models pass the difference of their tables. With one problem
+    the ends coincide: a bootstrap of one tells nothing.
     """
-    problems, points = values.shape
-    if problems == 0:
-        empty = np.full(points, np.nan)
+    if len(values) == 0:
+        empty = np.full(values.shape[1], np.nan)
         return Interval(empty, empty.copy())
+    return percentile_interval(resampled_means(values, resamples=resamples, seed=seed), level)
+
+
+def percentile_interval(means: Floats, level: float = LEVEL) -> Interval:
+    """[K] the middle `level` of [R, K] resampled values."""
+    tail = (1 - level) / 2
+    lower, upper = np.quantile(means, [tail, 1 - tail], axis=0)
+    return Interval(lower, upper)
+
+
+def resampled_means(values: Floats, *, resamples: int = RESAMPLES, seed: int = 0) -> Floats:
+    """[R, K] means of [P, K] values over resampled problems; the same problems for the same P.
+
+    Sets of up to `_CHUNK_CELLS / R` problems share one table of weights, so that two arms are
+    resampled together and a filter costs one product of matrices. In larger ones problems with
+    equal rows are drawn together (a multinomial count), which is the same distribution.
+    """
+    problems = len(values)
+    if resamples * problems <= _CHUNK_CELLS:
+        shared: Floats = _weights(problems, resamples, seed) @ values / problems
+        return shared
     distinct, counts = np.unique(values, axis=0, return_counts=True)
     random = np.random.default_rng(seed)
     chunk = max(1, _CHUNK_CELLS // len(distinct))
@@ -105,9 +125,18 @@ def bootstrap_mean(
         / problems
         for start in range(0, resamples, chunk)
     ]
-    tail = (1 - level) / 2
-    lower, upper = np.quantile(np.concatenate(means), [tail, 1 - tail], axis=0)
-    return Interval(lower, upper)
+    return np.concatenate(means)
+
+
+@lru_cache(maxsize=4)
+def _weights(problems: int, resamples: int, seed: int) -> Floats:
+    """[R, P] how often each problem is drawn into each resample; kept for the next arm."""
+    drawn = np.random.default_rng(seed).integers(0, problems, size=(resamples, problems))
+    drawn += problems * np.arange(resamples)[:, None]
+    counts = np.bincount(drawn.reshape(-1), minlength=resamples * problems)
+    weights: Floats = counts.reshape(resamples, problems).astype(np.float64)
+    weights.setflags(write=False)
+    return weights
 
 
 def zero_bound(n: int, alpha: float = 0.05) -> float:

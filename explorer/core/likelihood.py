@@ -107,11 +107,16 @@ def delta_logprobs(own: ArrayLike, base: ArrayLike) -> Floats:
     return clip_logprobs(own) - clip_logprobs(base)
 
 
-def delta_levels(delta: ArrayLike) -> Levels:
-    """Levels -4..4 of a logprob difference by `DELTA_EDGES`; 0 below `NOISE`, whatever the sign."""
+def delta_levels(delta: ArrayLike, floor: float = NOISE) -> Levels:
+    """Levels -4..4 of a logprob difference by `DELTA_EDGES`; 0 below `NOISE`, whatever the sign.
+
+    Args:
+        floor: nats below which a difference is 0 as well, if that is more: the measured noise.
+    """
     values = np.asarray(delta, dtype=np.float64)
     sign = np.where(values < 0, -1, 1).astype(np.int8)
-    result: Levels = _levels(np.abs(values), DELTA_EDGES) * sign
+    size = np.where(np.abs(values) < floor, 0.0, np.abs(values))
+    result: Levels = _levels(size, DELTA_EDGES) * sign
     return result
 
 

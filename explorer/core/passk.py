@@ -9,12 +9,16 @@ overflow or cancel, never appear. Invariant: 0 <= c <= n, and no value is made f
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+
+_KEPT_UP_TO = 20_000
+"""The largest n whose values are kept for the next question (2 MB each)."""
 
 
 def log_fail_at_k(c: int, n: int, k: int) -> float:
@@ -74,17 +78,43 @@ def table(c: ArrayLike, n: ArrayLike, ks: Sequence[int]) -> Floats:
     Raises:
         ValueError: some c is not in 0..n, some k < 1, or the shapes differ.
     """
-    tallies = _tallies(c, n)
-    distinct, where = np.unique(tallies, axis=0, return_inverse=True)
-    values = np.full((len(distinct), len(ks)), np.nan)
-    for row, (one_c, one_n) in enumerate(distinct.tolist()):
-        for column, k in enumerate(ks):
-            if k < 1:
-                raise ValueError(f"k must be at least 1, not {k}")
-            if k <= one_n:
-                values[row, column] = pass_at_k(one_c, one_n, k)
-    result: Floats = values[where.reshape(-1)]
-    return result
+    correct, samples = _tallies(c, n).T
+    for k in ks:
+        if k < 1:
+            raise ValueError(f"k must be at least 1, not {k}")
+    values = np.full((len(correct), len(ks)), np.nan)
+    for size in np.unique(samples).tolist():
+        here = samples == size
+        values[here] = _rows(size, tuple(ks))(correct[here])
+    return values
+
+
+class _Rows:
+    """[C, K] pass@k for some c of one n, each c computed once: filters ask for the same again."""
+
+    def __init__(self, n: int, ks: tuple[int, ...]) -> None:
+        self.n, self.ks = n, ks
+        self.values = np.full((n + 1, len(ks)), np.nan)
+        self.known = np.zeros(n + 1, dtype=bool)
+
+    def __call__(self, correct: Ints) -> Floats:
+        missing = np.zeros(self.n + 1, dtype=bool)
+        missing[correct] = True
+        for c in np.flatnonzero(missing & ~self.known).tolist():
+            self.values[c] = [pass_at_k(c, self.n, k) if k <= self.n else np.nan for k in self.ks]
+            self.known[c] = True
+        rows: Floats = self.values[correct]
+        return rows
+
+
+def _rows(n: int, ks: tuple[int, ...]) -> _Rows:
+    """Rows of this n; those of a very large one are not kept."""
+    return _kept_rows(n, ks) if n <= _KEPT_UP_TO else _Rows(n, ks)
+
+
+@lru_cache(maxsize=32)
+def _kept_rows(n: int, ks: tuple[int, ...]) -> _Rows:
+    return _Rows(n, ks)
 
 
 def mean_curve(c: ArrayLike, n: ArrayLike, ks: Sequence[int]) -> Floats:

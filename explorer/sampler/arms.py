@@ -6,7 +6,7 @@ for ('auto' is resolved), so that recorded completions of the same weights are t
 
 from __future__ import annotations
 
-from explorer.core.arm import ArmSpec, Sampling
+from explorer.core.arm import ArmSpec, Sampling, canonical_json
 from explorer.core.prompts import Template
 from explorer.engines.base import EngineInfo
 from explorer.store.rows import ScorerRow
@@ -28,3 +28,18 @@ def arm_of(info: EngineInfo, template: Template, sampling: Sampling) -> ArmSpec:
 def scorer_of(info: EngineInfo, model: str) -> ScorerRow:
     """The scorer that this engine is; its `id` is not known yet."""
     return ScorerRow(0, model, info.checkpoint, info.tokenizer, info.engine, info.dtype)
+
+
+def facts_of(info: EngineInfo) -> dict[str, str]:
+    """What is kept of this engine beside an arm's key, for `core.parity`; the unknown is left out.
+
+    'eos' is a JSON list of token ids, 'version' the engine's.
+    """
+    facts = {
+        "version": info.version,
+        "device": info.device,
+        "eos": canonical_json(sorted(info.eos_ids)) if info.eos_ids else "",
+        "vocabulary": str(info.vocab_size or ""),
+        **info.facts,
+    }
+    return {name: value for name, value in facts.items() if value}

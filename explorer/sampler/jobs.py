@@ -9,20 +9,23 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeVar, cast
 
 import numpy as np
 
-from explorer.core.arm import Sampling, cell_seed, prompt_digest
+from explorer.core.arm import ArmSpec, Sampling, cell_seed
 from explorer.core.completion import Completion, Tokens, TokenScores
 from explorer.core.prompts import RenderedPrompt, Template
-from explorer.engines.base import Engine, Sampled, SampleJob, ScoreJob
+from explorer.core.support import is_plain
+from explorer.engines.base import Engine, Sampled, SampleJob, Scored, ScoreJob
 from explorer.errors import DataError, ExplorerError
-from explorer.sampler.arms import arm_of, scorer_of
+from explorer.sampler import images, judging
+from explorer.sampler.arms import arm_of, facts_of, scorer_of
+from explorer.sampler.beginnings import NOTHING, Beginning, beginning
 from explorer.sampler.live import LiveBoard
 from explorer.settings import Settings
-from explorer.store import catalog, completions, queries
+from explorer.store import branches, catalog, completions, facts, noise, queries, requests, support
 from explorer.store.rows import ProblemRow, RequestRow, TraceRow
 
 ALTERNATIVES: Final = 10
@@ -51,18 +54,25 @@ class Desk:
 def arm_id_of(desk: Desk, settings: Settings, engine: Engine, request: RequestRow) -> int:
     """The arm that a sample request asks for, made if new."""
     assert request.sampling is not None, "a sample request has sampling settings"
-    template = settings.templates[settings.models[request.model].template]
-    spec = arm_of(engine.info, template, request.sampling)
-    return catalog.put_arm(desk.db, spec, request.model)
+    spec = _spec_of(desk, settings, engine, request)
+    arm_id = catalog.put_arm(desk.db, spec, request.model)
+    if request.kind == "branch":
+        branches.know_arm(desk.db, request.id, arm_id)
+    return arm_id
 
 
 def missing(desk: Desk, settings: Settings, engine: Engine, request: RequestRow) -> list[int]:
-    """Sample indices that are not stored, or ids of completions that are not scored."""
-    if request.kind == "sample":
+    """Sample indices that are not stored, or ids of completions not scored or judged."""
+    if request.kind == "judge":
+        return judging.missing(desk, settings, engine, request)
+    if request.kind in requests.DRAWING:
         arm_id = arm_id_of(desk, settings, engine, request)
         return completions.missing_indices(desk.db, arm_id, request.problem_id, request.n)
     scorer_id = catalog.put_scorer(desk.db, scorer_of(engine.info, request.model))
-    return queries.unscored(desk.db, scorer_id, _to_score(desk.db, request))
+    wanted = _to_score(desk.db, request)
+    if request.sampling is not None:
+        return support.missing(desk.db, scorer_id, wanted, request.sampling)
+    return queries.unscored(desk.db, scorer_id, wanted)
 
 
 def _to_score(db: sqlite3.Connection, request: RequestRow) -> list[int]:
@@ -79,42 +89,59 @@ async def sample(
     """Draw completions of these indices and store each as it arrives."""
     assert request.sampling is not None, "a sample request has sampling settings"
     arm_id = arm_id_of(desk, settings, engine, request)
-    template = settings.templates[settings.models[request.model].template]
-    prompt = await engine.encode(template.fill(_problem(desk, request).problem))
-    _check_room(engine, len(prompt.ids))
+    facts.put_facts(desk.db, arm_id, facts_of(engine.info))
+    template = _template(desk, settings, request)
+    prompt = await images.encode(engine, template, _problem(desk, request).problem)
+    begun = await _beginning(desk, engine, request)
+    sampling, ids = begun.rest_of(request.sampling), prompt.ids + begun.ids
+    _check_room(engine, len(ids))
     catalog.put_prompt(desk.db, arm_id, request.problem_id, prompt)
     desk.live.begin(arm_id, request.problem_id)
-    seed = _seed(settings, engine, template, request.sampling, prompt)
-    job = SampleJob(prompt.ids, request.sampling, seed, tuple(indices))
+    seed = cell_seed(settings.seed, _spec_of(desk, settings, engine, request).key(), prompt.digest)
+    job = SampleJob(ids, sampling, seed, tuple(indices), prompt.images, prompt.text)
     async with aclosing(_generator(engine.sample(job))) as events:
         async for event in events:
             if not isinstance(event, Sampled):
                 desk.live.show(event.index, event.text, event.n_tokens)
                 continue
-            completion = Completion(event.index, seed, event.text, event.finish, event.tokens)
+            text, tokens = begun.joined(event.text, event.tokens)
+            completion = Completion(event.index, seed, text, event.finish, tokens)
             completions.append(desk.db, arm_id, request.problem_id, [(completion, None)])
             desk.live.finish(event.index, len(event.tokens))
             desk.graded()
 
 
-def _seed(
-    settings: Settings,
-    engine: Engine,
-    template: Template,
-    sampling: Sampling,
-    prompt: RenderedPrompt,
-) -> int:
-    key = arm_of(engine.info, template, sampling).key()
-    return cell_seed(settings.seed, key, prompt_digest(prompt.ids))
+def _spec_of(desk: Desk, settings: Settings, engine: Engine, request: RequestRow) -> ArmSpec:
+    assert request.sampling is not None, "a sample request has sampling settings"
+    spec = arm_of(engine.info, _template(desk, settings, request), request.sampling)
+    branch = branches.of_request(desk.db, request.id) if request.kind == "branch" else None
+    return spec if branch is None else replace(spec, prefix=branches.digest(desk.db, branch))
+
+
+async def _beginning(desk: Desk, engine: Engine, request: RequestRow) -> Beginning:
+    """What the completions of a request are made to begin with; nothing but for a branch."""
+    branch = branches.of_request(desk.db, request.id) if request.kind == "branch" else None
+    trace = queries.trace(desk.db, branch.completion_id) if branch else None
+    if branch is None or trace is None:
+        return NOTHING
+    if trace.tokens is None:
+        raise UnworkableError(
+            "The tokens of this completion are not known",
+            "It was imported as text, so there is no token to go on from.",
+            "Score it once: that cuts it into tokens.",
+        )
+    await _check_tokenizer(desk, engine, [trace])
+    return beginning(trace.text, trace.tokens, branch)
 
 
 async def score(desk: Desk, engine: Engine, request: RequestRow, wanted: Sequence[int]) -> None:
     """Score completions of one arm on one problem and store each score as it arrives."""
     scorer_id = catalog.put_scorer(desk.db, scorer_of(engine.info, request.model))
-    traces = [trace for one in wanted if (trace := queries.trace(desk.db, one)) is not None]
+    stored = [queries.trace(desk.db, one, unplaced=True) for one in wanted]
+    traces = [await _placed(desk, engine, trace) for trace in stored if trace is not None]
     if not traces:
         raise DataError("The completion that was to be scored is not stored", f"Row {wanted}.")
-    prompt_ids = await _prompt_ids(desk, engine, request, traces[0].arm_id)
+    prompt = await _prompt(desk, engine, request, traces[0].arm_id)
     await _check_tokenizer(desk, engine, traces)
     chosen: list[tuple[int, Tokens]] = []
     for trace in traces:
@@ -122,19 +149,65 @@ async def score(desk: Desk, engine: Engine, request: RequestRow, wanted: Sequenc
         if tokens is None:
             tokens = await engine.retokenise(trace.text)
             completions.add_tokens(desk.db, trace.head.id, tokens)
-        _check_room(engine, len(prompt_ids) + len(tokens) - 1)
+        _check_room(engine, len(prompt.ids) + len(tokens) - 1)
         if len(tokens):
             chosen.append((trace.head.id, tokens))
         else:
-            completions.record_score(desk.db, scorer_id, trace.head.id, _no_scores())
+            empty = Scored(0, _no_scores())
+            _keep_score(desk, engine, scorer_id, trace.head.id, empty, request.sampling)
     responses = tuple(tuple(tokens.ids.tolist()) for _, tokens in chosen)
     if not responses:
         return
-    job = ScoreJob(prompt_ids, responses, ALTERNATIVES)
+    sampling = request.sampling or _own_sampling(desk.db, traces[0].arm_id)
+    job = ScoreJob(
+        prompt.ids, responses, ALTERNATIVES, prompt.images, prompt.text, sampling=sampling
+    )
     async with aclosing(_generator(engine.score(job))) as events:
         async for scored in events:
             completion_id = chosen[scored.position][0]
-            completions.record_score(desk.db, scorer_id, completion_id, scored.scores)
+            _keep_score(desk, engine, scorer_id, completion_id, scored, sampling)
+
+
+def _own_sampling(db: sqlite3.Connection, arm_id: int) -> Sampling | None:
+    """An arm's settings, unless nothing is cut by them: then log-probabilities say it all."""
+    sampling = next(arm.spec.sampling for arm in queries.arms(db) if arm.id == arm_id)
+    return sampling if sampling.is_known and not is_plain(sampling) else None
+
+
+def _keep_score(
+    desk: Desk,
+    engine: Engine,
+    scorer_id: int,
+    completion_id: int,
+    scored: Scored,
+    sampling: Sampling | None,
+) -> None:
+    """The score first: what is left without its support is simply missing that."""
+    completions.record_score(desk.db, scorer_id, completion_id, scored.scores)
+    if sampling is not None:
+        size = engine.info.vocab_size
+        support.record(desk.db, scorer_id, completion_id, sampling, scored.truncation, size)
+
+
+def conclude(desk: Desk, settings: Settings, engine: Engine, request: RequestRow) -> int | None:
+    """What is left to do once nothing of a request is missing; returns a sample request's arm."""
+    if request.kind == "judge":
+        return None
+    if request.kind in requests.DRAWING:
+        return arm_id_of(desk, settings, engine, request)
+    arms = [arm for arm in queries.arms(desk.db) if arm.id == request.arm_id]
+    scorer = scorer_of(engine.info, request.model)
+    for arm in arms:
+        if noise.is_own(arm, scorer):
+            noise.measure(desk.db, arm, replace(scorer, id=catalog.put_scorer(desk.db, scorer)))
+    return None
+
+
+def _template(desk: Desk, settings: Settings, request: RequestRow) -> Template:
+    if request.kind == "guess":
+        dataset = _problem(desk, request).problem.dataset
+        return settings.guess_template_for(request.model, dataset)
+    return settings.template_for(request.model, _problem(desk, request).problem.dataset)
 
 
 def _problem(desk: Desk, request: RequestRow) -> ProblemRow:
@@ -143,17 +216,37 @@ def _problem(desk: Desk, request: RequestRow) -> ProblemRow:
     return problem
 
 
-async def _prompt_ids(
-    desk: Desk, engine: Engine, request: RequestRow, arm_id: int
-) -> tuple[int, ...]:
+async def _prompt(desk: Desk, engine: Engine, request: RequestRow, arm_id: int) -> RenderedPrompt:
     """The prompt that the arm saw; for completions that came without it, the arm's template."""
     stored = queries.prompt(desk.db, arm_id, request.problem_id)
+    problem = _problem(desk, request).problem
     if stored is not None:
-        return stored.ids
+        return RenderedPrompt(stored.text, stored.ids, images.found(stored.images, problem))
     arm = next(arm for arm in queries.arms(desk.db) if arm.id == arm_id)
+    if arm.spec.template.startswith("unknown:"):
+        raise UnworkableError(
+            "It is not known which prompt these completions answered",
+            f"{arm.model.name}'s were imported from files that do not hold it"
+            f" ({arm.spec.template.removeprefix('unknown:')}).",
+            "Import them again with --template NAME, a template of explorer.toml.",
+        )
     template = Template.from_canonical("recorded", arm.spec.template)
-    rendered = await engine.encode(template.fill(_problem(desk, request).problem))
-    return rendered.ids
+    return await images.encode(engine, template, problem)
+
+
+async def _placed(desk: Desk, engine: Engine, trace: TraceRow) -> TraceRow:
+    """The trace with what its tokens cover, if they came as ids alone and we cut the text alike."""
+    tokens = trace.tokens
+    if tokens is None or tokens.are_placed or not trace.text:
+        return trace
+    cut = await engine.retokenise(trace.text)
+    rest = len(tokens) - len(cut)
+    if rest < 0 or tokens.ids[: len(cut)].tolist() != cut.ids.tolist():
+        return trace
+    end = np.full(rest, len(trace.text.encode()), np.int32)
+    ends = np.concatenate([cut.ends, end]).astype(np.int32)
+    completions.place_tokens(desk.db, trace.head.id, ends)
+    return replace(trace, tokens=replace(tokens, ends=ends))
 
 
 async def _check_tokenizer(desk: Desk, engine: Engine, traces: Sequence[TraceRow]) -> None:

@@ -13,22 +13,26 @@ from explorer.store.requests import INTERACTIVE
 from explorer.store.rows import RequestRow
 
 
-def in_order(requests: Sequence[RequestRow], resident: Collection[str]) -> list[RequestRow]:
+def in_order(
+    requests: Sequence[RequestRow], resident: Collection[str], near: Collection[str] = ()
+) -> list[RequestRow]:
     """Open requests in the order in which they are to be worked on.
 
     Args:
         requests: most urgent first, as `store.requests.open_requests` gives them.
         resident: models that are loaded.
+        near: models that can be loaded without another's making room; they come next.
     """
     first_seen: dict[tuple[bool, str], int] = {}
     for position, request in enumerate(requests):
         first_seen.setdefault((is_batch(request), request.model), position)
 
-    def rank(numbered: tuple[int, RequestRow]) -> tuple[bool, bool, int, int]:
+    def rank(numbered: tuple[int, RequestRow]) -> tuple[bool, int, int, int]:
         position, request = numbered
         batch = is_batch(request)
         group = first_seen[batch, request.model]
-        return batch, request.model not in resident, group, position
+        far = 0 if request.model in resident else 1 if request.model in near else 2
+        return batch, far, group, position
 
     return [request for _, request in sorted(enumerate(requests), key=rank)]
 

@@ -16,12 +16,12 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
-from explorer.engines.base import Engine
 from explorer.engines.registry import open_engine as open_any_engine
 from explorer.errors import EngineError, ExplorerError, StoreError
-from explorer.sampler import jobs, plan
+from explorer.sampler import jobs, judging, plan, settling
 from explorer.sampler.grader import Grader
 from explorer.sampler.live import LiveBoard
+from explorer.sampler.places import Site, survey
 from explorer.sampler.resident import OpenEngine, Residents
 from explorer.settings import Settings
 from explorer.store import catalog, requests, revisions, status
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 POLL_S: Final = 0.2
 HEARTBEAT_S: Final = 1.0
 
-LARGEST_JOB: Final = {"sample": 128, "score": 32}
+LARGEST_JOB: Final = {"sample": 128, "guess": 128, "branch": 128, "score": 32, "judge": 8}
 """Completions per job; between jobs the queue is looked at again."""
 
 MOST_STORE_ERRORS: Final = 5
@@ -51,7 +51,7 @@ class Runner:
         *,
         open_engine: OpenEngine = open_any_engine,
         pool: VerifierPool | None = None,
-        most_resident: int = 1,
+        look: Callable[[], Site] = survey,
     ) -> None:
         """Prepare; nothing is started.
 
@@ -60,16 +60,17 @@ class Runner:
             settings: gives the explorer.toml of now.
             open_engine: how a model is loaded.
             pool: who checks answers; closed with the runner.
-            most_resident: models in memory at a time.
+            look: asks this machine for its devices.
         """
         self.db = db
         self.settings = settings
-        self.residents = Residents(open_engine, most_resident)
+        self.residents = Residents(open_engine, look=look, say=self._say_detail)
         self.live = LiveBoard(db)
         self.stopped_at: float | None = None
         self._stop = asyncio.Event()
-        self._pool = pool or VerifierPool()
+        self._pool = pool or VerifierPool(code_unprotected=settings().code_unprotected)
         self._grader: Grader | None = None
+        self._settling = 0
         self._attempts: dict[tuple[int, float], int] = {}
         self._started = time.time()
         self._word = ("starting", "", "")
@@ -89,6 +90,7 @@ class Runner:
         status.replace_live(self.db, [])
         self._grader = Grader(self.settings().workspace.cache, self._pool)
         self._say(*self._word)
+        await asyncio.to_thread(self.residents.sweep, self.settings())
         heart = asyncio.create_task(self._beat(), name="heartbeat")
         try:
             await self._work_until_idle()
@@ -123,7 +125,7 @@ class Runner:
         if self._word[0] != "idle":
             self._say("idle")
         assert self._grader is not None
-        if not self._grader.idle:
+        if self._settling or not self._grader.idle:
             await self._sleep(POLL_S)
             return False
         if time.monotonic() - last_work >= self.settings().idle_exit_s:
@@ -134,13 +136,17 @@ class Runner:
     def _most_urgent(self) -> RequestRow | None:
         """The next request that has something missing; those that have nothing are done."""
         settings = self.settings()
+        assert self._grader is not None
+        self._settling = settling.advance(self.db, grading=not self._grader.idle)
         waiting = requests.open_requests(self.db)
-        for request in plan.in_order(waiting, self.residents.names(settings)):
+        near = self.residents.near(settings) if waiting else ()
+        for request in plan.in_order(waiting, self.residents.names(settings), near):
             engine = self.residents.get(settings, request.model)
             try:
                 if engine is None or jobs.missing(self._desk(), settings, engine, request):
                     return request
-                self._settle(request, "done", arm_id=self._arm_id(settings, engine, request))
+                arm_id = jobs.conclude(self._desk(), settings, engine, request)
+                self._settle(request, "done", arm_id=arm_id)
             except StoreError:
                 raise
             except Exception as error:
@@ -180,13 +186,17 @@ class Runner:
         if self.residents.get(settings, request.model) is None:
             self._say("loading", request.model)
             self._describe_models(settings)
-        engine = await self.residents.need(settings, request.model)
+        upcoming = [other.model for other in requests.open_requests(self.db)]
+        engine = await self.residents.need(settings, request.model, upcoming)
         desk = self._desk()
         wanted = jobs.missing(desk, settings, engine, request)
         batch = plan.next_batch(wanted, LARGEST_JOB[request.kind])
         if not batch:
             return
-        if request.kind == "sample":
+        if request.kind == "judge":
+            self._say("judging", request.model, f"{len(wanted)} to judge")
+            await judging.judge(desk, settings, engine, request, batch)
+        elif request.kind in requests.DRAWING:
             self._say("sampling", request.model, f"{len(wanted)} of {request.n} to draw")
             await jobs.sample(desk, settings, engine, request, batch)
         else:
@@ -231,11 +241,6 @@ class Runner:
             self.db, request.id, state, error, arm_id=arm_id, asked=request.asked
         )
 
-    def _arm_id(self, settings: Settings, engine: Engine, request: RequestRow) -> int | None:
-        if request.kind != "sample":
-            return None
-        return jobs.arm_id_of(self._desk(), settings, engine, request)
-
     def _desk(self) -> jobs.Desk:
         assert self._grader is not None
         return jobs.Desk(self.db, self.live, self._grader.wake)
@@ -251,12 +256,16 @@ class Runner:
         while True:
             try:
                 self._say(*self._word)
+                self.residents.touch(self.settings())
                 found = status.sampler(self.db)
                 if found is not None and found.stop_requested:
                     self.stop(found.stop_requested / 1000)
             except StoreError as error:
                 log.error("no heartbeat: %s", error)
             await asyncio.sleep(HEARTBEAT_S)
+
+    def _say_detail(self, detail: str) -> None:
+        self._say(self._word[0], self._word[1], detail)
 
     def _say(self, state: str, model: str = "", detail: str = "") -> None:
         self._word = (state, model, detail)

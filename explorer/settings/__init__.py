@@ -3,6 +3,6 @@
 Importing this package loads the records alone, so that whoever only needs a type stays light.
 """
 
-from explorer.settings.records import DatasetSettings, ModelSettings, Role, Settings
+from explorer.settings.records import IMAGE_METHODS, DatasetSettings, ModelSettings, Role, Settings
 
-__all__ = ["DatasetSettings", "ModelSettings", "Role", "Settings"]
+__all__ = ["IMAGE_METHODS", "DatasetSettings", "ModelSettings", "Role", "Settings"]

@@ -13,19 +13,27 @@ from typing import Final
 
 from explorer.core.arm import Sampling
 from explorer.core.prompts import Template
+from explorer.core.server_options import ServerOptions
 from explorer.errors import SettingsError
 from explorer.paths import SETTINGS_NAME, Workspace
-from explorer.settings import DatasetSettings, ModelSettings, Role, Settings
+from explorer.settings import IMAGE_METHODS, ModelSettings, Role, Settings, published
+from explorer.settings.dataset_tables import dataset
+from explorer.settings.records import UNPROTECTED
+from explorer.settings.review_table import review
+from explorer.settings.serving import (
+    SERVING_KEYS,
+    check_serving,
+    key_variable,
+    server_options,
+    servers,
+)
 from explorer.settings.toml_table import Table, TomlFile, suggest
 
-ENGINES: Final = ("transformers",)
+ENGINES: Final = ("transformers", "vllm")
 """What `engines.registry` can load; a test keeps the two equal."""
 
-VERIFIERS: Final = ("math", "exact")
+VERIFIERS: Final = ("math", "exact", "code", "choice", "mathvision", "mathvista", "numeric")
 """What `verifiers.registry` knows; a test keeps the two equal."""
-
-FORMATS: Final = ("jsonl",)
-"""What `datasets.registry` reads; a test keeps the two equal."""
 
 DTYPES: Final = ("auto", "float32", "bfloat16", "float16")
 
@@ -35,23 +43,16 @@ PRESETS: Final = {
 }
 """Built-in sampling presets; `paper` is the protocol of arXiv 2504.13837, §2.3."""
 
-TEMPLATES: Final = {
-    "plain": Template("plain", "{question}"),
-    "qa": Template("qa", "Question: {question}\nAnswer:"),
-    "chat": Template("chat", "{question}", chat=True),
-    "qwen-boxed": Template(
-        "qwen-boxed",
-        "{question}\nPlease reason step by step, and put your final answer within \\boxed{}.",
-        chat=True,
-        system="You are a helpful assistant.",
-    ),
-}
-"""Built-in prompt templates; `qwen-boxed` is the SimpleRL-Zoo prompt of the paper's appendix."""
+TEMPLATES: Final = published.templates()
+"""Built-in prompt templates, by name; their files and sources lie in `settings/templates`."""
 
-_SECTIONS = ("cache", "defaults", "sampler", "recorded", "models", "datasets", "templates")
+_SECTIONS = (
+    *("cache", "defaults", "display", "sampler", "recorded", "models", "datasets", "templates"),
+    *("vllm", "verifiers", "review"),
+)
 _MODEL_KEYS = (
     *("role", "base", "algorithm", "source", "engine", "dtype", "device", "context"),
-    *("batch_size", "template"),
+    *("batch_size", "template", "step", "rollouts", *SERVING_KEYS),
 )
 _MOST_TOKENS = 1_000_000
 _MOST_SAMPLES = 100_000
@@ -100,23 +101,35 @@ def load(path: Path) -> Settings:
     root = path.parent
     file.table((), (*_SECTIONS, "presets"))
     cache = file.table(("cache",), ("path",))
-    defaults = file.table(("defaults",), ("preset", "n", "seed"))
-    sampler = file.table(("sampler",), ("idle_exit_s",))
+    display = file.table(("display",), ("images",))
+    defaults = file.table(("defaults",), ("preset", "n", "seed", "author"))
+    sampler = file.table(("sampler",), ("idle_exit_s", "memory_gb", "server_idle_s"))
     recorded = file.table(("recorded",), ("files",))
     templates = _templates(file)
     presets = _presets(file)
     preset = defaults.text("preset", "paper", presets)
+    workspace = Workspace(root, _path(root, cache.text("path", "cache/explorer.db")))
+    models = _models(file, root, templates)
     settings = Settings(
-        workspace=Workspace(root, _path(root, cache.text("path", "cache/explorer.db"))),
-        models=_models(file, root, templates),
-        datasets=_datasets(file, root),
+        workspace=workspace,
+        models=models,
+        datasets={
+            name: dataset(file, name, root, workspace.cache, VERIFIERS, templates)
+            for name in _names(file, "datasets")
+        },
         templates=templates,
         presets=presets,
         default_preset=preset,
         default_n=defaults.integer("n", 64, 1, _MOST_SAMPLES),
         seed=defaults.integer("seed", 0, 0, 2**31 - 1),
+        author=defaults.text("author").strip(),
         idle_exit_s=sampler.number("idle_exit_s", 600.0, 1, 30 * 86400),
+        memory_gb=sampler.number("memory_gb", 0.0, 0, 1_000_000),
+        server_idle_s=sampler.number("server_idle_s", 900.0, 10, 30 * 86400),
         recorded=tuple(_files(root, recorded.texts("files"))),
+        images=display.text("images", "auto", IMAGE_METHODS),
+        code_unprotected=_is_unprotected(file),
+        review=review(file, models, presets, templates),
     )
     file.raise_mistakes()
     return settings
@@ -125,27 +138,46 @@ def load(path: Path) -> Settings:
 def _models(file: TomlFile, root: Path, templates: Collection[str]) -> dict[str, ModelSettings]:
     models: dict[str, ModelSettings] = {}
     tables: dict[str, Table] = {}
+    server = server_options(file, ("vllm",), root, ServerOptions())
     for name in _names(file, "models"):
-        table = file.table(("models", name), _MODEL_KEYS)
-        role = table.needed("role", '"base", "rl" or "distilled"', [role.value for role in Role])
-        tables[name] = table
-        models[name] = ModelSettings(
-            name=name,
-            role=Role(role or "base"),
-            source=_source(root, table.needed("source", '"a folder or a hub name"')),
-            base=table.text("base"),
-            algorithm=table.text("algorithm"),
-            engine=table.text("engine", "transformers", ENGINES),
-            dtype=table.text("dtype", "auto", DTYPES),
-            device=table.text("device", "auto"),
-            context=table.integer("context", 0, 0, _MOST_TOKENS),
-            batch_size=table.integer("batch_size", 0, 0, 65536),
-            template=table.text("template", "plain", templates),
-        )
+        tables[name] = file.table(("models", name), _MODEL_KEYS)
+        models[name] = _model(tables[name], root, templates, server)
     for name, model in models.items():
         if tables[name].values.get("role") in {role.value for role in Role}:
             _check_base(tables[name], model, models)
     return models
+
+
+def _model(
+    table: Table, root: Path, templates: Collection[str], server: ServerOptions
+) -> ModelSettings:
+    role = table.needed("role", '"base", "rl" or "distilled"', [role.value for role in Role])
+    urls = servers(table)
+    engine = table.text("engine", "vllm" if urls else "transformers", ENGINES)
+    check_serving(table, engine, urls)
+    if urls:
+        source = table.text("source")  # a name, even where a folder is called like it
+    else:
+        source = _source(root, table.needed("source", '"a folder or a hub name"'))
+    return ModelSettings(
+        name=table.at[-1],
+        role=Role(role or "base"),
+        source=source,
+        base=table.text("base"),
+        algorithm=table.text("algorithm"),
+        engine=engine,
+        dtype=table.text("dtype", "auto", DTYPES),
+        device=table.text("device", "auto"),
+        context=table.integer("context", 0, 0, _MOST_TOKENS),
+        batch_size=table.integer("batch_size", 0, 0, 65536),
+        template=table.text("template", "plain", templates),
+        step=table.integer("step", 0, 0, 10**9),
+        rollouts=table.integer("rollouts", 0, 0, 10**6),
+        urls=urls,
+        api_key_env=key_variable(table, urls),
+        adapter=_source(root, table.text("adapter")),
+        server=server_options(table.file, (*table.at, "vllm"), root, server),
+    )
 
 
 def _check_base(table: Table, model: ModelSettings, models: Mapping[str, ModelSettings]) -> None:
@@ -168,19 +200,6 @@ def _check_base(table: Table, model: ModelSettings, models: Mapping[str, ModelSe
             f"base = \"{model.base}\" has the role '{models[model.base].role}'",
             f"name a model of role 'base': {', '.join(bases) or 'there is none yet'}",
         )
-
-
-def _datasets(file: TomlFile, root: Path) -> dict[str, DatasetSettings]:
-    datasets = {}
-    for name in _names(file, "datasets"):
-        table = file.table(("datasets", name), ("path", "format", "verifier"))
-        datasets[name] = DatasetSettings(
-            name=name,
-            path=_path(root, table.needed("path", '"problems.jsonl"')),
-            format=table.text("format", "jsonl", FORMATS),
-            verifier=table.text("verifier", "math", VERIFIERS),
-        )
-    return datasets
 
 
 def _templates(file: TomlFile) -> dict[str, Template]:
@@ -217,6 +236,17 @@ def _presets(file: TomlFile) -> dict[str, Sampling]:
             stop=table.texts("stop"),
         )
     return presets
+
+
+def _is_unprotected(file: TomlFile) -> bool:
+    """Whether the person says in so many words that code may run without a sandbox."""
+    key = "run_code_without_sandbox"
+    table = file.table(("verifiers",), (key,))
+    said = table.values.get(key, "no")
+    if said not in ("no", UNPROTECTED):
+        what = f'{key} must be "no" or say what it does, word for word'
+        table.wrong(key, what, f'write {key} = "{UNPROTECTED}"')
+    return bool(said == UNPROTECTED)
 
 
 def _names(file: TomlFile, section: str) -> list[str]:

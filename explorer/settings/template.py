@@ -20,9 +20,24 @@ path = "cache/explorer.db"  # every completion, verdict and score; logs/ lies be
 preset = "paper"  # sampling preset, see [presets.*] below
 n = 64            # completions per model and problem that one request asks for
 seed = 0
+# author = "ada"  # who overrides verdicts here; without it user@host
+
+# [review]            # `rlvr-explorer review` and `judge`: was a right answer reasoned?
+# name = "ada"        # whose reviews yours are; without it, whose overrides
+# judge = "rl"        # a model of this file that judges reasoning
+# votes = 3           # per completion
+
+[display]
+images = "auto"  # or "kitty", "iterm", "sixel", "half" (blocks of text), "path" (none drawn)
 
 [sampler]
 idle_exit_s = 600  # the background sampler ends after so many idle seconds
+# memory_gb = 60       # memory of the device that models may take together (else: what it has)
+# server_idle_s = 900  # a vLLM server that nobody uses for so long is stopped
+
+# [verifiers]
+# Model code runs in a bubblewrap sandbox; where there is none it is not run, unless you say:
+# run_code_without_sandbox = "yes, run model code on this machine unprotected"
 
 # [recorded]
 # files = ["rollouts/*.jsonl"]  # completions of others to show beside your own
@@ -30,11 +45,16 @@ idle_exit_s = 600  # the background sampler ends after so many idle seconds
 # --- Models --------------------------------------------------------------------------------
 # role      "base", "rl" or "distilled"; rl and distilled name the base they are compared with
 # source    a folder, or a model's name on the hub
-# engine    "transformers"
+# engine    "transformers", or "vllm", which starts a server (see [vllm]) or uses one that runs:
+# url       "http://host:8000", or a list of servers of the same model; then source is the name
+#           that they give it, and may be left out
+# api_key_env  environment variable that holds the key of those servers
+# adapter   a LoRA folder on top of source (engine "vllm")
 # dtype     "auto", "float32", "bfloat16" or "float16"
 # device    "auto", "cpu", "cuda", "cuda:1"
 # context   most tokens of prompt + completion (0 = what the model can)
 # template  one of [templates.*] below
+# step, rollouts  training step of the checkpoint, rollouts per prompt: x axes of a study
 # Give base and RL model the same template, or the comparison is about prompts.
 
 [models.base]
@@ -48,6 +68,12 @@ base = "base"
 algorithm = "GRPO"
 source = "hkust-nlp/Qwen-2.5-0.5B-SimpleRL-Zoo"
 template = "qwen-boxed"
+
+# [vllm]                     # how servers are started; [models.<name>.vllm] for one model
+# python = "~/vllm/bin/python"  # the interpreter that has vllm
+# tensor_parallel = 1        # devices that share a model
+# gpu_memory_utilization = 0.85
+# extra_args = []            # further flags, as `vllm serve` takes them
 
 # [models.distilled]
 # role = "distilled"
@@ -64,7 +90,18 @@ path = "problems.jsonl"
 format = "jsonl"
 verifier = "math"
 
-# --- Prompts: built in are "plain", "qa", "chat" and "qwen-boxed" ----------------------------
+# Published benchmarks are read as they are; `rlvr-explorer datasets` lists the formats.
+#
+# [datasets.math500]
+# path = "data/math500.jsonl"  # a file or folder; without it, it is fetched from the hub
+# format = "math500"
+
+# A dataset may have a prompt of its own, which goes before the models', and may say how a problem
+# is put where the prompt has {question}:
+# template = "qwen-boxed"
+# question = "{question}\\nHint: {hint}"
+
+# --- Prompts: built in are "plain", "qa", "chat" and the published ones (p in the explorer) ------
 # {question}, or any other column of the dataset, is replaced; all else is literal.
 #
 # [templates.boxed-last]
@@ -82,6 +119,11 @@ verifier = "math"
 # top_k = 0         # 0 = no cut
 # max_tokens = 2048
 # stop = []
+#
+# A control arm: is what RL gained more than what the base gains from a low temperature?
+# [presets.cold]
+# temperature = 0.3
+# max_tokens = 2048
 """
 
 STARTER_PROBLEMS: Final = """\

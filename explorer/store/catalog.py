@@ -13,10 +13,12 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from explorer.core.arm import ArmSpec, canonical_json, prompt_digest
+from explorer.core.arm import ArmSpec, canonical_json
+from explorer.core.code_tests import PackedTests
 from explorer.core.problem import Problem
 from explorer.core.prompts import RenderedPrompt
 from explorer.errors import StoreError
+from explorer.store import standing
 from explorer.store.blobs import pack_ints
 from explorer.store.connection import transaction
 from explorer.store.revisions import Topic, bump
@@ -37,37 +39,54 @@ def put_problems(db: sqlite3.Connection, problems: Iterable[Problem]) -> dict[st
                 f"SELECT id, {PROBLEM_COLUMNS} FROM problem WHERE dataset = ? AND name = ?",
                 (problem.dataset, problem.name),
             ).fetchone()
-            if before and _decides_otherwise(problem_from_columns(before[1:]), problem):
+            old = problem_from_columns(before[1:]) if before else None
+            if old and _decides_otherwise(old, _digest(db, before[0]), problem):
                 _forget_verdicts(db, before[0])
             row = db.execute(
                 "INSERT INTO problem (statement, gold, family, level, note, verifier, extra,"
-                " dataset, name, position) VALUES (?,?,?,?,?,?,?,?,?,?)"
+                " images, dataset, name, position) VALUES (?,?,?,?,?,?,?,?,?,?,?)"
                 " ON CONFLICT (dataset, name) DO UPDATE SET statement=excluded.statement,"
                 " gold=excluded.gold, family=excluded.family, level=excluded.level,"
                 " note=excluded.note, verifier=excluded.verifier, extra=excluded.extra,"
-                " position=excluded.position RETURNING id",
+                " images=excluded.images, position=excluded.position RETURNING id",
                 (*values, problem.dataset, problem.name, position),
             ).fetchone()
             ids[problem.name] = row[0]
+            _put_tests(db, row[0], problem.tests)
         bump(db, Topic.PROBLEMS)
     return ids
 
 
-def add_problem(db: sqlite3.Connection, problem: Problem) -> tuple[int, Problem]:
-    """Store a problem unless its dataset already has one of that name; returns what is stored."""
+def next_position(db: sqlite3.Connection, dataset: str) -> int:
+    """The place after the last problem of a dataset."""
+    row = db.execute("SELECT MAX(position) + 1 FROM problem WHERE dataset = ?", (dataset,))
+    return int(row.fetchone()[0] or 0)
+
+
+def add_problem(
+    db: sqlite3.Connection, problem: Problem, position: int | None = None
+) -> tuple[int, Problem]:
+    """Store a problem unless its dataset already has one of that name; returns what is stored.
+
+    Args:
+        position: its place in the dataset; None = after the last one, which must be looked for.
+    """
     with transaction(db):
+        if position is None:
+            position = next_position(db, problem.dataset)
         cursor = db.execute(
-            "INSERT INTO problem (statement, gold, family, level, note, verifier, extra, dataset,"
-            " name, position) SELECT ?,?,?,?,?,?,?,?,?, COALESCE(MAX(position) + 1, 0)"
-            " FROM problem WHERE dataset = ? ON CONFLICT (dataset, name) DO NOTHING",
-            (*_problem_values(problem), problem.dataset, problem.name, problem.dataset),
+            "INSERT INTO problem (statement, gold, family, level, note, verifier, extra, images,"
+            " dataset, name, position) VALUES (?,?,?,?,?,?,?,?,?,?,?)"
+            " ON CONFLICT (dataset, name) DO NOTHING",
+            (*_problem_values(problem), problem.dataset, problem.name, position),
         )
+        row = db.execute(
+            f"SELECT id, {PROBLEM_COLUMNS} FROM problem WHERE dataset = ? AND name = ?",
+            (problem.dataset, problem.name),
+        ).fetchone()
         if cursor.rowcount == 1:
+            _put_tests(db, row[0], problem.tests)
             bump(db, Topic.PROBLEMS)
-    row = db.execute(
-        f"SELECT id, {PROBLEM_COLUMNS} FROM problem WHERE dataset = ? AND name = ?",
-        (problem.dataset, problem.name),
-    ).fetchone()
     return int(row[0]), problem_from_columns(row[1:])
 
 
@@ -118,22 +137,29 @@ def put_prompt(
         StoreError: the cell already has another prompt, so its completions must not be pooled
             with new ones (the problem's statement or the model's chat template changed).
     """
-    digest = prompt_digest(prompt.ids)
+    digest = prompt.digest
     row = db.execute(
         "SELECT digest FROM prompt WHERE arm_id = ? AND problem_id = ?", (arm_id, problem_id)
     ).fetchone()
     if row is None:
         with transaction(db):
             db.execute(
-                "INSERT INTO prompt (arm_id, problem_id, text, ids, digest) VALUES (?,?,?,?,?)"
-                " ON CONFLICT DO NOTHING",
-                (arm_id, problem_id, prompt.text, pack_ints(np.asarray(prompt.ids)), digest),
+                "INSERT INTO prompt (arm_id, problem_id, text, ids, digest, images)"
+                " VALUES (?,?,?,?,?,?) ON CONFLICT DO NOTHING",
+                (
+                    arm_id,
+                    problem_id,
+                    prompt.text,
+                    pack_ints(np.asarray(prompt.ids)),
+                    digest,
+                    canonical_json([[image.path, image.digest] for image in prompt.images]),
+                ),
             )
     elif row[0] != digest:
         raise StoreError(
             "This problem's prompt is not the one that was sampled before",
-            "The same arm and problem now render to other token ids, so new completions must not"
-            " be pooled with the stored ones.",
+            "The same arm and problem now render to other token ids or show another image, so new"
+            " completions must not be pooled with the stored ones.",
             "Give the changed problem a new id, or the changed template a new text.",
         )
 
@@ -163,13 +189,34 @@ def _problem_values(problem: Problem) -> tuple[str, ...]:
         problem.note,
         problem.verifier,
         canonical_json(dict(problem.extra)),
+        canonical_json(list(problem.images)),
     )
 
 
-def _decides_otherwise(before: Problem, after: Problem) -> bool:
-    """Whether a verifier could decide otherwise now; families and notes do not count."""
-    old = (before.statement, before.gold, before.verifier, dict(before.extra))
-    return old != (after.statement, after.gold, after.verifier, dict(after.extra))
+def _put_tests(db: sqlite3.Connection, problem_id: int, tests: PackedTests | None) -> None:
+    if tests is None:
+        db.execute("DELETE FROM problem_tests WHERE problem_id = ?", (problem_id,))
+        return
+    db.execute(
+        "INSERT INTO problem_tests (problem_id, digest, tests) VALUES (?,?,?)"
+        " ON CONFLICT (problem_id) DO UPDATE SET digest=excluded.digest, tests=excluded.tests"
+        " WHERE digest != excluded.digest",
+        (problem_id, tests.digest, tests.blob),
+    )
+
+
+def _digest(db: sqlite3.Connection, problem_id: int) -> str:
+    row = db.execute(
+        "SELECT digest FROM problem_tests WHERE problem_id = ?", (problem_id,)
+    ).fetchone()
+    return str(row[0]) if row else ""
+
+
+def _decides_otherwise(before: Problem, digest: str, after: Problem) -> bool:
+    """Whether a verifier could decide otherwise now; families, notes and images do not count."""
+    old = (before.statement, before.gold, before.verifier, dict(before.extra), digest)
+    tests = after.tests.digest if after.tests else ""
+    return old != (after.statement, after.gold, after.verifier, dict(after.extra), tests)
 
 
 def _forget_verdicts(db: sqlite3.Connection, problem_id: int) -> None:
@@ -180,17 +227,18 @@ def _forget_verdicts(db: sqlite3.Connection, problem_id: int) -> None:
         " AND c.problem_id = t.problem_id WHERE t.problem_id = ?)",
         (problem_id,),
     )
-    db.execute(
-        "UPDATE tally SET correct = 0, wrong = 0, undecided = 0 WHERE problem_id = ?",
-        (problem_id,),
-    )
+    standing.recount(db, problem_id)
     bump(db, Topic.COUNTS)
 
 
 def problem_from_columns(columns: tuple[str, ...]) -> Problem:
-    """A problem from PROBLEM_COLUMNS, in that order."""
-    dataset, name, statement, gold, family, level, note, verifier, extra = columns
-    return Problem(dataset, name, statement, gold, family, level, note, verifier, json.loads(extra))
+    """A problem from PROBLEM_COLUMNS, in that order; without its tests."""
+    dataset, name, statement, gold, family, level, note, verifier, extra, images = columns
+    return Problem(
+        *(dataset, name, statement, gold, family, level, note, verifier),
+        extra=json.loads(extra),
+        images=tuple(json.loads(images)),
+    )
 
 
-PROBLEM_COLUMNS = "dataset, name, statement, gold, family, level, note, verifier, extra"
+PROBLEM_COLUMNS = "dataset, name, statement, gold, family, level, note, verifier, extra, images"

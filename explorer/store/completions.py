@@ -14,7 +14,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from explorer.core.completion import Completion, Origin, Outcome, Tokens, TokenScores, Verdict
+from explorer.core.completion import (
+    Completion,
+    Int32,
+    Origin,
+    Outcome,
+    Tokens,
+    TokenScores,
+    Verdict,
+)
+from explorer.core.second_opinion import SECOND_OF, disagree
+from explorer.store import standing
 from explorer.store.blobs import pack_floats, pack_ints, pack_texts
 from explorer.store.connection import transaction
 from explorer.store.revisions import Topic, bump
@@ -42,6 +52,7 @@ class PackedCompletion(NamedTuple):
     source: str
     tokens: PackedTokens | None
     verdict: Verdict | None
+    second: Verdict | None = None
 
 
 def append(
@@ -79,7 +90,8 @@ def append_packed(
             ids.append(last)
             new.append((last, row))
         _insert(db, arm_id, problem_id, new)
-        _insert_verdicts(db, [(row_id, row.verdict) for row_id, row in new if row.verdict])
+        said = [(row_id, one) for row_id, row in new for one in (row.verdict, row.second) if one]
+        _insert_verdicts(db, said)
         _count_new(db, arm_id, problem_id, [row for _, row in new])
         bump(db, Topic.COUNTS)
     return ids
@@ -100,28 +112,30 @@ def add_tokens(db: sqlite3.Connection, completion_id: int, tokens: Tokens) -> No
             bump(db, Topic.COUNTS)
 
 
+def place_tokens(db: sqlite3.Connection, completion_id: int, ends: Int32) -> None:
+    """Say what part of the text each token covers, where only their ids were imported."""
+    with transaction(db):
+        db.execute(
+            "UPDATE token_data SET ends = ? WHERE completion_id = ? AND length(ends) = ?",
+            (pack_ints(ends), completion_id, 4 * len(ends)),
+        )
+        bump(db, Topic.COUNTS)
+
+
 def record_verdicts(
     db: sqlite3.Connection,
     arm_id: int,
     problem_id: int,
     verdicts: Mapping[int, Verdict],
 ) -> None:
-    """Store or replace the verdicts of completions of one cell; keys are completion ids."""
+    """Store or replace the verdicts of completions of one cell; keys are completion ids.
+
+    Verdicts of the problem's own verifier count, those of its second one only as disagreements;
+    an override stays what it is.
+    """
     with transaction(db):
-        (own,) = db.execute("SELECT verifier FROM problem WHERE id = ?", (problem_id,)).fetchone()
-        added: Counter[str] = Counter()
-        for completion_id, verdict in verdicts.items():
-            if verdict.verifier != own:
-                continue
-            previous = db.execute(
-                "SELECT outcome FROM verdict WHERE completion_id = ? AND verifier = ?",
-                (completion_id, own),
-            ).fetchone()
-            if previous:
-                added[previous[0]] -= 1
-            added[verdict.outcome.value] += 1
-        _insert_verdicts(db, verdicts.items())
-        _add_to_tally(db, arm_id, problem_id, added)
+        with standing.counted(db, arm_id, problem_id, verdicts):
+            _insert_verdicts(db, verdicts.items())
         bump(db, Topic.COUNTS)
 
 
@@ -266,17 +280,12 @@ def _count_new(
     added = Counter(
         row.verdict.outcome.value for row in new if row.verdict and row.verdict.verifier == own
     )
+    for row in new:
+        if row.second is not None and row.second.verifier == SECOND_OF.get(own):
+            counts = row.verdict is not None and row.verdict.verifier == own
+            first = row.verdict.outcome if row.verdict and counts else None
+            added["seconded"] += 1
+            added["disagreed"] += disagree(first, row.second.outcome)
     added["completions"] = len(new)
     added["recorded"] = sum(row.origin == Origin.RECORDED.value for row in new)
-    _add_to_tally(db, arm_id, problem_id, added)
-
-
-def _add_to_tally(
-    db: sqlite3.Connection, arm_id: int, problem_id: int, added: Mapping[str, int]
-) -> None:
-    columns = ("completions", "recorded", "correct", "wrong", "undecided")
-    db.execute(
-        "INSERT INTO tally VALUES (?,?,?,?,?,?,?) ON CONFLICT (arm_id, problem_id) DO UPDATE SET "
-        + ", ".join(f"{column} = {column} + excluded.{column}" for column in columns),
-        (arm_id, problem_id, *(added.get(column, 0) for column in columns)),
-    )
+    standing.add(db, arm_id, problem_id, added)

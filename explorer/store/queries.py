@@ -5,22 +5,30 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable
+from dataclasses import replace
 
 from explorer.core.arm import ArmSpec
+from explorer.core.code_tests import PackedTests
 from explorer.core.completion import FinishReason, Origin, Outcome, Tokens, TokenScores
+from explorer.core.prompts import PromptImage
 from explorer.store.blobs import unpack_floats, unpack_ints, unpack_texts
 from explorer.store.catalog import PROBLEM_COLUMNS, problem_from_columns
+from explorer.store.labels import recorded_row
+from explorer.store.reviews import of_completion
 from explorer.store.rows import (
     AnswerCount,
     ArmRow,
     CompletionHead,
     ModelRow,
+    OverrideRow,
     ProblemRow,
     PromptRow,
     ScorerRow,
+    SecondRow,
     Tally,
     TraceRow,
 )
+from explorer.store.standing import COLUMNS, OUTCOME, TABLES
 
 
 def datasets(db: sqlite3.Connection) -> list[str]:
@@ -55,6 +63,22 @@ def problem_by_id(db: sqlite3.Connection, problem_id: int) -> ProblemRow | None:
     return ProblemRow(row[0], problem_from_columns(row[1:])) if row else None
 
 
+def tested_problem(db: sqlite3.Connection, problem_id: int) -> ProblemRow | None:
+    """One problem with its tests, as a verifier needs it."""
+    row = problem_by_id(db, problem_id)
+    if row is None:
+        return None
+    return ProblemRow(row.id, replace(row.problem, tests=code_tests(db, problem_id)))
+
+
+def code_tests(db: sqlite3.Connection, problem_id: int) -> PackedTests | None:
+    """The tests of a code problem, None for any other."""
+    row = db.execute(
+        "SELECT digest, tests FROM problem_tests WHERE problem_id = ?", (problem_id,)
+    ).fetchone()
+    return PackedTests(*row) if row else None
+
+
 def models(db: sqlite3.Connection) -> list[ModelRow]:
     """Every model ever named in this cache."""
     return [
@@ -81,8 +105,8 @@ def tallies(db: sqlite3.Connection, dataset: str | None = None) -> dict[tuple[in
     """Counts by (arm id, problem id)."""
     where, values = ("", ()) if dataset is None else (" WHERE p.dataset = ?", (dataset,))
     rows = db.execute(
-        "SELECT t.arm_id, t.problem_id, t.completions, t.recorded, t.correct, t.wrong,"
-        f" t.undecided FROM tally t JOIN problem p ON p.id = t.problem_id{where}",
+        f"SELECT t.arm_id, t.problem_id, {', '.join(f't.{column}' for column in COLUMNS)}"
+        f" FROM tally t JOIN problem p ON p.id = t.problem_id{where}",
         values,
     )
     return {(row[0], row[1]): Tally(*row[2:]) for row in rows}
@@ -91,26 +115,30 @@ def tallies(db: sqlite3.Connection, dataset: str | None = None) -> dict[tuple[in
 def problem_tallies(db: sqlite3.Connection, problem_id: int) -> dict[int, Tally]:
     """Counts of one problem by arm id."""
     rows = db.execute(
-        "SELECT arm_id, completions, recorded, correct, wrong, undecided FROM tally"
-        " WHERE problem_id = ?",
+        f"SELECT arm_id, {', '.join(COLUMNS)} FROM tally WHERE problem_id = ?",
         (problem_id,),
     )
     return {row[0]: Tally(*row[1:]) for row in rows}
 
 
-def arm_sizes(db: sqlite3.Connection) -> dict[int, int]:
-    """Completions by arm id, over all problems."""
-    return dict(db.execute("SELECT arm_id, SUM(completions) FROM tally GROUP BY arm_id"))
+def arm_sizes(db: sqlite3.Connection, dataset: str = "") -> dict[int, int]:
+    """Completions by arm id, over the problems of one dataset or all."""
+    if not dataset:
+        return dict(db.execute("SELECT arm_id, SUM(completions) FROM tally GROUP BY arm_id"))
+    rows = db.execute(
+        "SELECT t.arm_id, SUM(t.completions) FROM problem p"
+        " JOIN tally t ON t.problem_id = p.id WHERE p.dataset = ? GROUP BY t.arm_id",
+        (dataset,),
+    )
+    return dict(rows)
 
 
 def answers(db: sqlite3.Connection, arm_id: int, problem_id: int) -> list[AnswerCount]:
     """Distinct answers of a cell, most frequent first."""
     rows = db.execute(
-        "SELECT v.answer, v.outcome, COUNT(*) FROM completion c"
-        " JOIN problem p ON p.id = c.problem_id"
-        " JOIN verdict v ON v.completion_id = c.id AND v.verifier = p.verifier"
-        " WHERE c.arm_id = ? AND c.problem_id = ?"
-        " GROUP BY v.answer, v.outcome ORDER BY COUNT(*) DESC, v.answer",
+        f"SELECT COALESCE(v.answer, '') AS given, {OUTCOME} AS standing, COUNT(*) FROM {TABLES}"
+        " WHERE c.arm_id = ? AND c.problem_id = ? AND standing IS NOT NULL"
+        " GROUP BY given, standing ORDER BY COUNT(*) DESC, given",
         (arm_id, problem_id),
     )
     return [AnswerCount(answer, Outcome(outcome), count) for answer, outcome, count in rows]
@@ -119,38 +147,58 @@ def answers(db: sqlite3.Connection, arm_id: int, problem_id: int) -> list[Answer
 def prompt(db: sqlite3.Connection, arm_id: int, problem_id: int) -> PromptRow | None:
     """The exact prompt of a cell, once it was sampled or imported with one."""
     row = db.execute(
-        "SELECT text, ids FROM prompt WHERE arm_id = ? AND problem_id = ?", (arm_id, problem_id)
+        "SELECT text, ids, images FROM prompt WHERE arm_id = ? AND problem_id = ?",
+        (arm_id, problem_id),
     ).fetchone()
-    return PromptRow(row[0], tuple(unpack_ints(row[1]).tolist())) if row else None
+    if row is None:
+        return None
+    images = tuple(PromptImage(path, digest) for path, digest in json.loads(row[2]))
+    return PromptRow(row[0], tuple(unpack_ints(row[1]).tolist()), images)
 
 
 def heads(db: sqlite3.Connection, arm_id: int, problem_id: int) -> list[CompletionHead]:
     """The completions of a cell by sample index, without text."""
     rows = db.execute(
-        f"SELECT {_HEAD_COLUMNS} FROM {_HEAD_TABLES}"
+        f"SELECT {_HEAD_COLUMNS} FROM {TABLES}"
         " WHERE c.arm_id = ? AND c.problem_id = ? ORDER BY c.sample_index",
         (arm_id, problem_id),
     )
     return [_head(row) for row in rows]
 
 
-def trace(db: sqlite3.Connection, completion_id: int) -> TraceRow | None:
-    """A completion with its tokens and every model's scores of it."""
+def trace(db: sqlite3.Connection, completion_id: int, *, unplaced: bool = False) -> TraceRow | None:
+    """A completion with its tokens and every model's scores of it.
+
+    Args:
+        unplaced: give token ids too of which it is not known what part of the text they cover.
+    """
+    found = trace_alone(db, completion_id, unplaced=unplaced)
+    return None if found is None else replace(found, scores=_scores(db, completion_id))
+
+
+def trace_alone(
+    db: sqlite3.Connection, completion_id: int, *, unplaced: bool = False
+) -> TraceRow | None:
+    """As `trace`, but without scores: most of what a long trace takes to read."""
     row = db.execute(
         f"SELECT {_HEAD_COLUMNS}, c.arm_id, c.problem_id, c.seed, c.source, c.text,"
-        f" COALESCE(v.detail, ''), t.ids, t.ends, t.logprobs, t.exact FROM {_HEAD_TABLES}"
+        " COALESCE(v.detail, ''), t.ids, t.ends, t.logprobs, t.exact, s.verifier, s.version,"
+        f" s.outcome, s.detail, o.outcome, o.note, o.author, o.made FROM {TABLES}"
         " LEFT JOIN token_data t ON t.completion_id = c.id WHERE c.id = ?",
         (completion_id,),
     ).fetchone()
     if row is None:
         return None
-    arm_id, problem_id, seed, source, text, detail, ids, ends, logprobs, exact = row[9:]
+    arm_id, problem_id, seed, source, text, detail, ids, ends, logprobs, exact = row[12:22]
+    second, override = row[22:26], row[26:30]
     tokens = None
     if ids is not None:
         raw = None if logprobs is None else unpack_floats(logprobs)
         tokens = Tokens(unpack_ints(ids), unpack_ints(ends), raw, bool(exact))
+        if not unplaced and text and not tokens.are_placed:
+            tokens = None
     return TraceRow(
-        head=_head(row[:9]),
+        head=_head(row[:12]),
         arm_id=arm_id,
         problem_id=problem_id,
         seed=seed,
@@ -158,7 +206,13 @@ def trace(db: sqlite3.Connection, completion_id: int) -> TraceRow | None:
         text=text,
         tokens=tokens,
         detail=detail,
-        scores=_scores(db, completion_id),
+        scores={},
+        second=SecondRow(second[0], second[1], Outcome(second[2]), second[3])
+        if second[0]
+        else None,
+        override=OverrideRow(Outcome(override[0]), *override[1:]) if override[0] else None,
+        recorded=recorded_row(db, completion_id),
+        reviews=tuple(of_completion(db, completion_id)),
     )
 
 
@@ -209,17 +263,14 @@ def verifier_versions(db: sqlite3.Connection, problem_id: int) -> list[str]:
 
 
 _HEAD_COLUMNS = (
-    "c.id, c.sample_index, c.n_tokens, c.mean_logprob, c.finish, c.origin, v.outcome,"
-    " COALESCE(v.answer, ''), COALESCE(v.method, '')"
-)
-_HEAD_TABLES = (
-    "completion c JOIN problem p ON p.id = c.problem_id"
-    " LEFT JOIN verdict v ON v.completion_id = c.id AND v.verifier = p.verifier"
+    f"c.id, c.sample_index, c.n_tokens, c.mean_logprob, c.finish, c.origin, {OUTCOME},"
+    " COALESCE(v.answer, ''), COALESCE(v.method, ''), v.outcome, s.outcome, o.outcome"
 )
 
 
 def _head(row: tuple[object, ...]) -> CompletionHead:
-    completion_id, index, n_tokens, mean, finish, origin, outcome, answer, method = row
+    completion_id, index, n_tokens, mean, finish, origin, outcome, answer, method = row[:9]
+    verified, second, override = row[9:]
     return CompletionHead(
         id=completion_id,  # type: ignore[arg-type]
         index=index,  # type: ignore[arg-type]
@@ -227,10 +278,17 @@ def _head(row: tuple[object, ...]) -> CompletionHead:
         mean_logprob=mean,  # type: ignore[arg-type]
         finish=FinishReason(str(finish)),
         origin=Origin(str(origin)),
-        outcome=None if outcome is None else Outcome(str(outcome)),
+        outcome=_outcome(outcome),
         answer=str(answer),
         method=str(method),
+        verified=_outcome(verified),
+        second=_outcome(second),
+        overridden=override is not None,
     )
+
+
+def _outcome(value: object) -> Outcome | None:
+    return None if value is None else Outcome(str(value))
 
 
 def _scores(db: sqlite3.Connection, completion_id: int) -> dict[ScorerRow, TokenScores]:

@@ -9,13 +9,16 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from explorer.core.arm import Sampling, canonical_json
-from explorer.errors import ExplorerError
+from explorer.errors import ExplorerError, UsageError
 from explorer.store.connection import transaction
 from explorer.store.revisions import Topic, bump
 from explorer.store.rows import RequestRow
 
 INTERACTIVE: Final = 0
 """Priority of what a person is looking at; lower numbers run first."""
+
+DRAWING: Final = ("sample", "guess", "branch")
+"""Kinds of requests that draw completions of an arm."""
 
 BATCH: Final = 10
 """Priority of requests made from the command line for many problems."""
@@ -29,10 +32,52 @@ def ask_for_completions(
     n: int,
     priority: int = INTERACTIVE,
 ) -> int:
-    """Ask that `model` shall have `n` completions of a problem; returns the request's id."""
+    """Ask that `model` shall have `n` completions of a problem; returns the request's id.
+
+    Raises:
+        UsageError: the settings are those of imported completions whose file does not say them.
+    """
+    if not sampling.is_known:
+        raise UsageError(
+            "Nothing can be sampled with settings that are not known",
+            f"Those shown are of imported completions: {sampling.label()}.",
+            "Choose other settings first.",
+        )
     settings = canonical_json(sampling.to_json())
     key = canonical_json(["sample", model, problem_id, settings])
     return _ask(db, key, "sample", model, problem_id, settings, n, None, None, priority)
+
+
+def ask_for_guesses(
+    db: sqlite3.Connection,
+    model: str,
+    problem_id: int,
+    sampling: Sampling,
+    n: int,
+    priority: int = INTERACTIVE,
+) -> int:
+    """As `ask_for_completions`, in the prompt that leaves no room for reasoning."""
+    settings = canonical_json(sampling.to_json())
+    key = canonical_json(["guess", model, problem_id, settings])
+    return _ask(db, key, "guess", model, problem_id, settings, n, None, None, priority)
+
+
+def ask_for_votes(
+    db: sqlite3.Connection,
+    judge: str,
+    problem_id: int,
+    arm_id: int,
+    sampling: Sampling,
+    n: int,
+    priority: int = INTERACTIVE,
+) -> int:
+    """Ask that `judge` shall have judged the reasoning of an arm's first `n` right answers.
+
+    How many votes each takes, and in which prompt, is what explorer.toml says.
+    """
+    settings = canonical_json(sampling.to_json())
+    key = canonical_json(["judge", judge, problem_id, arm_id, settings])
+    return _ask(db, key, "judge", judge, problem_id, settings, n, arm_id, None, priority)
 
 
 def ask_for_scores(
@@ -43,10 +88,33 @@ def ask_for_scores(
     n: int,
     completion_id: int | None = None,
     priority: int = INTERACTIVE,
+    sampling: Sampling | None = None,
 ) -> int:
-    """Ask that `scorer` shall have scored an arm's first `n` completions, or just one."""
-    key = canonical_json(["score", scorer, problem_id, arm_id, completion_id])
-    return _ask(db, key, "score", scorer, problem_id, None, n, arm_id, completion_id, priority)
+    """Ask that `scorer` shall have scored an arm's first `n` completions, or just one.
+
+    With `sampling` it shall also have said which tokens a sampler with these settings could have
+    drawn; without, it says so for the arm's own settings when it scores something new.
+    """
+    asked = ["score", scorer, problem_id, arm_id, completion_id]
+    settings = None if sampling is None else canonical_json(sampling.to_json())
+    key = canonical_json(asked if settings is None else [*asked, settings])
+    return _ask(db, key, "score", scorer, problem_id, settings, n, arm_id, completion_id, priority)
+
+
+def ask_for_branch(
+    db: sqlite3.Connection,
+    model: str,
+    problem_id: int,
+    completion_id: int,
+    branch_key: str,
+    sampling: Sampling,
+    n: int,
+    priority: int = INTERACTIVE,
+) -> int:
+    """Ask that `model` shall have gone on `n` times from a branch (`store.branches`)."""
+    settings = canonical_json(sampling.to_json())
+    key = canonical_json(["branch", branch_key])
+    return _ask(db, key, "branch", model, problem_id, settings, n, None, completion_id, priority)
 
 
 def set_state(
@@ -81,6 +149,10 @@ def cancel(db: sqlite3.Connection, problem_id: int | None = None) -> int:
             "UPDATE request SET state = 'cancelled', updated = ?"
             f" WHERE state IN ('queued', 'running'){where}",
             (time.time(), *values),
+        )
+        db.execute(
+            f"UPDATE settling SET state = 'cancelled', reason = ? WHERE state = 'open'{where}",
+            ("cancelled; what is stored stays", *values),
         )
         bump(db, Topic.REQUESTS)
     return cursor.rowcount

@@ -18,6 +18,7 @@ class Topic(StrEnum):
     LIVE = "live"
     REQUESTS = "requests"
     SAMPLER = "sampler"
+    REVIEWS = "reviews"  # what people and judges found in the reasoning
 
 
 def bump(db: sqlite3.Connection, topic: Topic) -> None:

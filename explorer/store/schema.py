@@ -27,6 +27,158 @@ def m002_imported_files(db: Database) -> None:
     )
 
 
+@migrations()
+def m003_second_opinions_and_overrides(db: Database) -> None:
+    """Second verdicts counted in tallies, and what people said over the verifiers."""
+    for column in ("seconded", "disagreed", "overridden"):
+        db.execute(f"ALTER TABLE tally ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0")
+    db.execute(
+        "CREATE TABLE override (completion_id INTEGER PRIMARY KEY REFERENCES completion"
+        " ON DELETE CASCADE, outcome TEXT NOT NULL, note TEXT NOT NULL, author TEXT NOT NULL,"
+        " made REAL NOT NULL) STRICT"
+    )
+
+
+@migrations()
+def m004_arm_facts_and_noise(db: Database) -> None:
+    """What was known of an arm's model when it drew, and how far it disagrees with itself."""
+    db.execute(
+        "CREATE TABLE arm_fact (arm_id INTEGER NOT NULL REFERENCES arm, name TEXT NOT NULL,"
+        " value TEXT NOT NULL, PRIMARY KEY (arm_id, name, value)) STRICT, WITHOUT ROWID"
+    )
+    db.execute(
+        "CREATE TABLE noise (arm_id INTEGER NOT NULL REFERENCES arm,"
+        " scorer_id INTEGER NOT NULL REFERENCES scorer, completions INTEGER NOT NULL,"
+        " tokens INTEGER NOT NULL, median REAL NOT NULL, q95 REAL NOT NULL, q99 REAL NOT NULL,"
+        " most REAL NOT NULL, perplexity_difference REAL,"
+        " PRIMARY KEY (arm_id, scorer_id)) STRICT, WITHOUT ROWID"
+    )
+
+
+@migrations()
+def m005_prompt_images(db: Database) -> None:
+    """Which images a prompt showed, as JSON [[path, digest of its content], …]."""
+    db.execute("ALTER TABLE prompt ADD COLUMN images TEXT NOT NULL DEFAULT '[]'")
+
+
+@migrations()
+def m006_images_and_tests(db: Database) -> None:
+    """What problems show, and the tests of code problems apart from what lists read."""
+    db.execute("ALTER TABLE problem ADD COLUMN images TEXT NOT NULL DEFAULT '[]'")
+    db.execute(
+        "CREATE TABLE problem_tests (problem_id INTEGER PRIMARY KEY REFERENCES problem"
+        " ON DELETE CASCADE, digest TEXT NOT NULL, tests BLOB NOT NULL) STRICT"
+    )
+
+
+@migrations()
+def m007_source_rows_and_labels(db: Database) -> None:
+    """Where an imported completion came from, and what its source said of it."""
+    db.execute(
+        "CREATE TABLE source_row (completion_id INTEGER PRIMARY KEY REFERENCES completion"
+        " ON DELETE CASCADE, key BLOB NOT NULL UNIQUE, format TEXT NOT NULL, line INTEGER NOT NULL,"
+        " note TEXT NOT NULL) STRICT"
+    )
+    db.execute(
+        "CREATE TABLE source_label (completion_id INTEGER NOT NULL REFERENCES completion"
+        " ON DELETE CASCADE, name TEXT NOT NULL, value REAL, text TEXT NOT NULL,"
+        " compared INTEGER NOT NULL, PRIMARY KEY (completion_id, name)) STRICT, WITHOUT ROWID"
+    )
+    db.execute("CREATE UNIQUE INDEX compared_label ON source_label (completion_id) WHERE compared")
+    db.execute("ALTER TABLE tally ADD COLUMN label_differs INTEGER NOT NULL DEFAULT 0")
+
+
+@migrations()
+def m008_support(db: Database) -> None:
+    """What a sampler makes of a scored completion's tokens; without values where only bounds are.
+
+    `sampler` is the canonical JSON of temperature, top_p and top_k.
+    """
+    db.execute(
+        "CREATE TABLE support (completion_id INTEGER NOT NULL REFERENCES completion"
+        " ON DELETE CASCADE, scorer_id INTEGER NOT NULL REFERENCES scorer, sampler TEXT NOT NULL,"
+        " vocabulary INTEGER NOT NULL, tempered BLOB, above BLOB, kept BLOB, short BLOB,"
+        " PRIMARY KEY (completion_id, scorer_id, sampler)) STRICT"
+    )
+    db.execute("CREATE INDEX support_by_scorer ON support (scorer_id, vocabulary)")
+
+
+@migrations()
+def m009_settling(db: Database) -> None:
+    """Wishes to settle which of two models solves a problem more often."""
+    db.execute(
+        "CREATE TABLE settling (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE,"
+        " problem_id INTEGER NOT NULL REFERENCES problem, base TEXT NOT NULL,"
+        " other TEXT NOT NULL, sampling TEXT NOT NULL, cap INTEGER NOT NULL,"
+        " priority INTEGER NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL,"
+        " asked REAL NOT NULL) STRICT"
+    )
+
+
+@migrations()
+def m010_reviews(db: Database) -> None:
+    """What people and judges found in the reasoning, and who has seen which model wrote what.
+
+    `vote` counts a judge's votes from 0; `source` is the key of the arm that a judge votes as.
+    """
+    db.execute(
+        "CREATE TABLE review (id INTEGER PRIMARY KEY, completion_id INTEGER NOT NULL"
+        " REFERENCES completion ON DELETE CASCADE, reviewer TEXT NOT NULL, vote INTEGER NOT NULL,"
+        " finding TEXT NOT NULL, note TEXT NOT NULL, made REAL NOT NULL, blind INTEGER NOT NULL,"
+        " source TEXT NOT NULL, UNIQUE (completion_id, reviewer, vote)) STRICT"
+    )
+    db.execute(
+        "CREATE TABLE revealed (completion_id INTEGER NOT NULL REFERENCES completion"
+        " ON DELETE CASCADE, reviewer TEXT NOT NULL, PRIMARY KEY (completion_id, reviewer))"
+        " STRICT, WITHOUT ROWID"
+    )
+    db.execute(
+        "CREATE TABLE review_seed (id INTEGER PRIMARY KEY CHECK (id = 1), seed INTEGER NOT NULL)"
+        " STRICT"
+    )
+    db.execute("INSERT INTO review_seed VALUES (1, ABS(RANDOM() % 1000000000))")
+    db.execute("INSERT INTO revision VALUES ('reviews', 0)")
+
+
+@migrations()
+def m011_bookmarks(db: Database) -> None:
+    """Places in traces that a person wants to come back to; `token` is 0-based, NULL if none."""
+    db.execute(
+        "CREATE TABLE bookmark (id INTEGER PRIMARY KEY, completion_id INTEGER NOT NULL REFERENCES"
+        " completion ON DELETE CASCADE, token INTEGER, note TEXT NOT NULL, author TEXT NOT NULL,"
+        " made REAL NOT NULL) STRICT"
+    )
+
+
+@migrations()
+def m012_matched_entropy(db: Database) -> None:
+    """At which settings a model's samples are as varied, token by token, as another's."""
+    db.execute(
+        "CREATE TABLE matched_entropy (model TEXT NOT NULL, reference TEXT NOT NULL,"
+        " reference_sampling TEXT NOT NULL, sampling TEXT NOT NULL, target REAL NOT NULL,"
+        " target_error REAL NOT NULL, entropy REAL NOT NULL, error REAL NOT NULL,"
+        " tokens INTEGER NOT NULL, problems INTEGER NOT NULL, made REAL NOT NULL,"
+        " PRIMARY KEY (model, reference, reference_sampling)) STRICT, WITHOUT ROWID"
+    )
+
+
+@migrations()
+def m013_branches(db: Database) -> None:
+    """Which prefixes of which completions models were made to go on from.
+
+    `position` tokens of the completion are kept; `swapped_id` then stands for the next one.
+    """
+    db.execute(
+        "CREATE TABLE branch (id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE,"
+        " completion_id INTEGER NOT NULL REFERENCES completion ON DELETE CASCADE,"
+        " position INTEGER NOT NULL, swapped_id INTEGER, swapped_text TEXT NOT NULL,"
+        " model TEXT NOT NULL, sampling TEXT NOT NULL, arm_id INTEGER REFERENCES arm,"
+        " request_id INTEGER REFERENCES request, made REAL NOT NULL) STRICT"
+    )
+    db.execute("CREATE INDEX branch_of ON branch (completion_id)")
+    db.execute("CREATE INDEX branch_for ON branch (request_id)")
+
+
 _FIRST_SCHEMA = """
 CREATE TABLE model (
   name TEXT PRIMARY KEY, role TEXT NOT NULL, base TEXT NOT NULL, algorithm TEXT NOT NULL

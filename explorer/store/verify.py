@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from explorer.core.arm import ArmSpec, prompt_digest
 from explorer.store.blobs import unpack_ints
 from explorer.store.connection import database_path, store_errors
+from explorer.store.standing import COLUMNS, SUMS, TABLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +58,11 @@ def _arms(db: sqlite3.Connection) -> list[Disagreement]:
 
 def _prompts(db: sqlite3.Connection) -> list[Disagreement]:
     found = []
-    for arm_id, problem_id, ids, digest in db.execute(
-        "SELECT arm_id, problem_id, ids, digest FROM prompt"
+    for arm_id, problem_id, ids, digest, images in db.execute(
+        "SELECT arm_id, problem_id, ids, digest, images FROM prompt"
     ):
-        derived = prompt_digest(unpack_ints(ids).tolist())
+        shown = [image for _, image in json.loads(images)]
+        derived = prompt_digest(unpack_ints(ids).tolist(), shown)
         if derived != digest:
             found.append(Disagreement("prompt", f"{arm_id}/{problem_id}", digest, derived))
     return found
@@ -84,16 +86,14 @@ def _tallies(db: sqlite3.Connection) -> list[Disagreement]:
     counted = {
         row[:2]: row[2:]
         for row in db.execute(
-            "SELECT c.arm_id, c.problem_id, COUNT(*), SUM(c.origin = 'recorded'),"
-            " COALESCE(SUM(v.outcome = 'correct'), 0), COALESCE(SUM(v.outcome = 'wrong'), 0),"
-            " COALESCE(SUM(v.outcome = 'undecided'), 0)"
-            " FROM completion c JOIN problem p ON p.id = c.problem_id"
-            " LEFT JOIN verdict v ON v.completion_id = c.id AND v.verifier = p.verifier"
-            " GROUP BY c.arm_id, c.problem_id"
+            f"SELECT c.arm_id, c.problem_id, {SUMS} FROM {TABLES} GROUP BY c.arm_id, c.problem_id"
         )
     }
-    stored = {row[:2]: row[2:] for row in db.execute("SELECT * FROM tally")}
-    empty = (0, 0, 0, 0, 0)
+    stored = {
+        row[:2]: row[2:]
+        for row in db.execute(f"SELECT arm_id, problem_id, {', '.join(COLUMNS)} FROM tally")
+    }
+    empty = (0,) * len(COLUMNS)
     return [
         Disagreement("tally", f"{cell[0]}/{cell[1]}", str(was), str(now))
         for cell in sorted(counted.keys() | stored.keys())

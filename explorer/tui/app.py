@@ -18,9 +18,11 @@ from textual.screen import Screen
 
 from explorer.errors import ExplorerError
 from explorer.tui.commands import ActionProvider
+from explorer.tui.gallery import Gallery
 from explorer.tui.keys import APP, GO
 from explorer.tui.reader import CacheState, Reader, ReadingBroke
 from explorer.tui.screens.problems import ProblemsScreen
+from explorer.tui.terminal import Graphics
 from explorer.tui.theme import make_themes, theme_name
 from explorer.tui.writer import Writer, Written
 
@@ -42,6 +44,8 @@ class ExplorerApp(App[None]):
         link: a problem to open at once, `name` or `dataset/name`.
         notices: sentences to say once the screen is there.
         clock: wall time in seconds; tests freeze it.
+        graphics: how this terminal shows images.
+        start_at: makes a screen to begin at, over the list of problems.
     """
 
     TITLE = "rlvr-explorer"
@@ -99,6 +103,8 @@ class ExplorerApp(App[None]):
         link: str = "",
         notices: Sequence[str] = (),
         clock: Callable[[], float] = time.time,
+        graphics: Graphics | None = None,
+        start_at: Callable[[], Screen[None]] | None = None,
     ) -> None:
         super().__init__()
         self.animation_level = "none"
@@ -106,9 +112,11 @@ class ExplorerApp(App[None]):
         self.start_sampler = start_sampler
         self.link = link
         self.notices = tuple(notices)
+        self.start_at = start_at
         self.clock = clock
         self.reader = Reader(settings.workspace.cache, self)
         self.writer = Writer(settings.workspace.cache, self)
+        self.gallery = Gallery(graphics or Graphics())
         self._started = False
         self.trouble: ExplorerError | None = None
         self.preparing = False
@@ -126,17 +134,25 @@ class ExplorerApp(App[None]):
         self._started = True
         self.reader.start()
         self.writer.start()
+        if self.start_at is not None:
+            self.push_screen(self.start_at())
         from explorer.views.text import one_line
 
         for notice in self.notices:
             self.notify(one_line(notice), markup=False, timeout=8)
 
     async def on_unmount(self) -> None:
+        self.send(self.gallery.farewell())
         self.reader.stop()
         self.writer.stop()
         if self._started:
             await asyncio.to_thread(self.reader.join, LEAVE_S)
             await asyncio.to_thread(self.writer.join, LEAVE_S)
+
+    def send(self, sequence: str) -> None:
+        """Send something to the terminal between two frames; no cell shows it."""
+        if sequence and self._driver is not None:
+            self._driver.write(sequence)
 
     def ask(
         self,

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from explorer.core.arm import Sampling
+from explorer.core.guessing import is_ordinary
 from explorer.settings import Settings
 from explorer.store.rows import ArmRow, ModelRow
 from explorer.views.palette import ArmMark, arm_marks
@@ -77,13 +78,17 @@ class ArmChoice:
     hidden: tuple[str, ...]
 
     def pair(self) -> tuple[int, int] | None:
-        """Positions of the base and of the RL model that is compared with it, if both are shown."""
-        for position, column in enumerate(self.columns):
-            if column.role != "rl":
-                continue
-            for other, base in enumerate(self.columns):
-                if base.role == "base" and column.model.base in (base.name, ""):
-                    return other, position
+        """Positions of the base and of the model that is compared with it, if both are shown.
+
+        That is the first RL model; where there is none, the first distilled one.
+        """
+        for role in ("rl", "distilled"):
+            for position, column in enumerate(self.columns):
+                if column.role != role:
+                    continue
+                for other, base in enumerate(self.columns):
+                    if base.role == "base" and column.model.base in (base.name, ""):
+                        return other, position
         return None
 
 
@@ -94,7 +99,10 @@ def choose(
     settings: Settings,
     pick: ArmPick,
 ) -> ArmChoice:
-    """The arms to show.
+    """The arms to show: of models that are not in explorer.toml, those that have completions here.
+
+    Where only such models have any, as in a set that was imported whole, they alone are shown:
+    empty columns of one's own models would only stand in the way of the comparison.
 
     Args:
         arms, models: all that the cache knows.
@@ -102,9 +110,16 @@ def choose(
         settings: explorer.toml, for its models and its default preset.
         pick: what a person chose.
     """
+    arms = [arm for arm in arms if is_ordinary(arm.spec)]
     options = _options(arms, sizes, settings)
+    drawn = {arm.model.name for arm in arms if sizes.get(arm.id)}
     sampling = pick.sampling or _default_sampling(options, settings)
-    described = ordered_models(models, settings)
+    only_foreign = bool(drawn) and not drawn & set(settings.models)
+    described = [
+        model
+        for model in ordered_models(models, settings)
+        if model.name in drawn or not drawn or (model.name in settings.models and not only_foreign)
+    ]
     shown = [model for model in described if model.name not in pick.hidden]
     columns = []
     for model, mark in zip(shown, arm_marks([model.role for model in shown]), strict=True):

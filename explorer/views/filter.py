@@ -9,6 +9,9 @@ An expression is terms with spaces between; all must hold; `-` before a term tur
 * `rl@16>0.9`: pass@k, where a problem has that many samples
 * `base.c=0`, `base.n>=64`, `rl.undecided>0`: counts of a model
 * `n<64`, `undecided>0`, `ungraded>0`, `recorded>0`: n of the least sampled model, sums of the rest
+* `disagree`, `rl.disagree>2`: verdicts that the second verifier contradicts; `overridden`: those
+  that a person gave
+* `label-differs`: the source of an imported completion contradicts us; `rl.label-differs>2`
 * `gap>0.2`: pass@1 of RL minus that of base; `level>=3`: the level as a number
 * `rl>base`: two models
 
@@ -40,8 +43,10 @@ _OPERATORS: Final[dict[str, Callable[[float, float], bool]]] = {
     "!=": operator.ne,
 }
 _TEXT_FIELDS: Final = ("class", "family", "level", "id", "gold", "note", "dataset", "verifier")
-_COUNT_FIELDS: Final = ("n", "completions", "undecided", "ungraded", "recorded")
-_CELL_FIELDS: Final = ("n", "c", "undecided", "ungraded", "recorded", "completions")
+_SUMMED: Final = ("completions", "undecided", "ungraded", "recorded", "disagree", "overridden")
+_COUNT_FIELDS: Final = ("n", *_SUMMED)
+_CELL_FIELDS: Final = ("n", "c", *_SUMMED)
+_ATTRIBUTES: Final = {"c": "correct", "disagree": "disagreed"}
 _EXACT: Final = ("class", "level", "gold")
 
 
@@ -107,7 +112,7 @@ def _term(match: re.Match[str], start: int, models: Sequence[ModelName]) -> Test
         word = name + value
         if not word:
             raise FilterError("There is nothing to look for after the minus", start)
-        test = _contains_word(word)
+        test = _FLAGS.get(word.lower()) or _contains_word(word)
     elif not name or not value:
         missing = "name" if not name else "value"
         raise FilterError(f"There is no {missing} beside '{sign}'", start, "For example base<0.05.")
@@ -206,14 +211,15 @@ def _value(name: str, start: int, models: Sequence[ModelName]) -> Value:
         return lambda line: line.gap
     if low == "level":
         return lambda line: _number(line.problem.level)
-    if low in _COUNT_FIELDS:
-        return _total(low)
+    if low in _COUNT_FIELDS or low in _FLAGS:
+        return _total(low.replace("-", "_"))
     owner, at, k = name.rpartition("@")
     if at and k.isdecimal() and int(k) > 0 and (position := _column(owner, models)) is not None:
         return _rate_value(position, int(k))
     owner, dot, field = name.rpartition(".")
-    if dot and field in _CELL_FIELDS and (position := _column(owner, models)) is not None:
-        return _cell_value(position, field)
+    is_count = field in _CELL_FIELDS or field in _FLAGS
+    if dot and is_count and (position := _column(owner, models)) is not None:
+        return _cell_value(position, field.replace("-", "_"))
     known = ", ".join(dict.fromkeys([model.name for model in models] + ["gap", "level", "n"]))
     raise FilterError(
         f"There is no number called '{name}'", start, f"Known are {known}, NAME@k, NAME.n, NAME.c."
@@ -242,11 +248,25 @@ def _rate_value(column: int, k: int) -> Value:
 
 
 def _cell_value(column: int, field: str) -> Value:
-    attribute = "correct" if field == "c" else field
+    attribute = _ATTRIBUTES.get(field, field)
     return lambda line: float(getattr(line.cells[column], attribute))
 
 
 def _total(field: str) -> Value:
     if field == "n":
         return lambda line: float(min((cell.n for cell in line.cells), default=EMPTY.n))
-    return lambda line: float(sum(getattr(cell, field) for cell in line.cells))
+    attribute = _ATTRIBUTES.get(field, field)
+    return lambda line: float(sum(getattr(cell, attribute) for cell in line.cells))
+
+
+def _any(field: str) -> Test:
+    total = _total(field)
+    return lambda line: bool(total(line))
+
+
+_FLAGS: Final[dict[str, Test]] = {
+    "label-differs": _any("label_differs"),
+    "disagree": _any("disagreed"),
+    "overridden": _any("overridden"),
+}
+"""Words that stand for 'some completion is so', rather than for a text to look for."""

@@ -18,12 +18,14 @@ from numpy.typing import NDArray
 from explorer.core.likelihood import (
     DELTA_EDGES,
     ENTROPY_EDGES,
+    NOISE,
     SURPRISAL_EDGES,
     delta_levels,
     entropy_levels,
     rank_classes,
     surprisal_levels,
 )
+from explorer.views.noise import UNMEASURED, NoiseNote, threshold_of
 from explorer.views.trace import TraceText
 from explorer.views.trace_likelihoods import Likelihoods, Opinion
 
@@ -66,6 +68,7 @@ class Legend:
         entries: (level, range of values) in reading order.
         edges: the thresholds of the levels in one phrase, for where ranges do not fit.
         note: how the numbers were made.
+        noise, short_noise: what the numbers are uncertain by, said before the ranges are.
     """
 
     title: str
@@ -73,6 +76,8 @@ class Legend:
     entries: tuple[tuple[int, str], ...]
     edges: str
     note: str
+    noise: str = ""
+    short_noise: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,32 +88,44 @@ class Colouring:
         overlay: which one.
         levels: [units] 0..4, or −4..4 for a signed overlay; all 0 where nothing is known.
         missing: why nothing is coloured, '' if the values are known.
+        groups: [units] which of them are coloured as one, None if each is for itself.
     """
 
     overlay: Overlay
     levels: Levels
     missing: str = ""
+    groups: NDArray[np.int64] | None = None
 
     def next_notable(self, unit: int, step: int) -> int | None:
         """The nearest notable unit after (`step` 1) or before (−1) a unit, None if none is."""
-        notable = np.flatnonzero(np.abs(self.levels) >= NOTABLE_LEVEL)
+        notable = self._notable
         side = notable[notable > unit] if step > 0 else notable[notable < unit][::-1]
         return int(side[0]) if len(side) else None
 
     @property
     def notable_count(self) -> int:
-        return int((np.abs(self.levels) >= NOTABLE_LEVEL).sum())
+        return len(self._notable)
+
+    @property
+    def _notable(self) -> NDArray[np.intp]:
+        """The notable units; of a group the first alone."""
+        notable = np.abs(self.levels) >= NOTABLE_LEVEL
+        if self.groups is not None and len(self.groups):
+            notable &= np.concatenate([[True], self.groups[1:] != self.groups[:-1]])
+        return np.flatnonzero(notable)
 
 
-def colour(overlay: Overlay, text: TraceText, likelihoods: Likelihoods) -> Colouring:
-    """Levels of every unit of a trace under an overlay."""
-    per_token, missing = _token_levels(overlay, likelihoods)
+def colour(
+    overlay: Overlay, text: TraceText, likelihoods: Likelihoods, floor: float = NOISE
+) -> Colouring:
+    """Levels of every unit of a trace under an overlay; no difference below `floor` has one."""
+    per_token, missing = _token_levels(overlay, likelihoods, floor)
     if per_token is None:
         return Colouring(overlay, np.zeros(text.n_units, np.int8), missing)
     return Colouring(overlay, _strongest(per_token, text))
 
 
-def legend(overlay: Overlay, base: str) -> Legend:
+def legend(overlay: Overlay, base: str, noise: NoiseNote | None = None) -> Legend:
     """The legend of an overlay, `base` being the name of the base model."""
     note = "T = 1, raw"
     if overlay is Overlay.SURPRISAL:
@@ -116,7 +133,10 @@ def legend(overlay: Overlay, base: str) -> Legend:
         return Legend(title, short, _ranges(edges), _edges(edges), note)
     if overlay is Overlay.DELTA:
         title, short, edges = f"Δ log p = own − {base} (nats)", f"Δ own−{base}", DELTA_EDGES
-        return Legend(title, short, _signed_ranges(), "±" + _edges(edges), note)
+        floor = threshold_of(noise)
+        shown = tuple(max(edge, float(f"{floor:.2g}")) for edge in edges)
+        long, brief = (noise.long, noise.short) if noise else (UNMEASURED, "floor ?")
+        return Legend(title, short, _signed_ranges(shown), "±" + _edges(shown), note, long, brief)
     if overlay is Overlay.RANK:
         named = zip(RANK_LEVELS, ("1", "2–3", ">3"), strict=True)
         return Legend(f"rank under {base}", f"rank {base}", tuple(named), "", note)
@@ -126,7 +146,7 @@ def legend(overlay: Overlay, base: str) -> Legend:
     return Legend("plain text, no colour", "plain", (), "", "")
 
 
-def _token_levels(overlay: Overlay, known: Likelihoods) -> tuple[Levels | None, str]:
+def _token_levels(overlay: Overlay, known: Likelihoods, floor: float) -> tuple[Levels | None, str]:
     if overlay is Overlay.PLAIN:
         return None, ""
     base = known.base
@@ -147,7 +167,7 @@ def _token_levels(overlay: Overlay, known: Likelihoods) -> tuple[Levels | None, 
         return None, "this is the base itself"
     if known.delta is None:
         return None, f"{known.own.model}'s own log-probabilities are {known.own.missing}"
-    return delta_levels(known.delta), ""
+    return delta_levels(known.delta, floor), ""
 
 
 def _unscored(base: Opinion, what: str) -> str:
@@ -173,8 +193,8 @@ def _edges(edges: tuple[float, ...]) -> str:
     return " ".join(f"{edge:g}" for edge in edges) + " nats"
 
 
-def _signed_ranges() -> tuple[tuple[int, str], ...]:
-    labels = [f"{edge:g}" for edge in DELTA_EDGES]
+def _signed_ranges(edges: tuple[float, ...]) -> tuple[tuple[int, str], ...]:
+    labels = [f"{edge:g}" for edge in edges]
     down = [(-level, f"≤−{labels[level - 1]}") for level in range(4, 0, -1)]
     up = [(level, f"≥{labels[level - 1]}") for level in range(1, 5)]
     return (*down, (0, f"<±{labels[0]}"), *up)

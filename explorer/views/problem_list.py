@@ -13,6 +13,7 @@ from typing import Final
 
 from explorer.core.coverage import CoverageClass, classify
 from explorer.core.problem import Problem
+from explorer.pictures import picture_fault
 from explorer.store.rows import ProblemRow, Tally
 from explorer.views.arms import ArmChoice
 from explorer.views.latex import readable
@@ -33,6 +34,7 @@ class ProblemLine:
         cells: the tally of each column of the arm choice.
         coverage: its class for the pair of arms that is compared; None if it cannot be told.
         gap: pass@1 of RL minus that of base; None likewise.
+        fault: what is plainly wrong with one of its images, '' if nothing is.
     """
 
     id: int
@@ -41,6 +43,7 @@ class ProblemLine:
     cells: tuple[Tally, ...]
     coverage: CoverageClass | None
     gap: float | None
+    fault: str = ""
 
     @property
     def letter(self) -> str:
@@ -57,6 +60,8 @@ class SetCounts:
     undecided: int
     ungraded: int
     recorded: int
+    disagreed: int = 0
+    overridden: int = 0
 
     def sentence(self) -> str:
         """`100 problems · 37 shown · 19,200 completions · 3 undecided · 19,200 recorded`."""
@@ -64,6 +69,10 @@ class SetCounts:
         if self.shown != self.total:
             parts.append(f"{count(self.shown)} shown")
         parts += [plural(self.completions, "completion"), f"{count(self.undecided)} undecided"]
+        if self.disagreed:
+            parts.append(f"{count(self.disagreed)} where verifiers disagree")
+        if self.overridden:
+            parts.append(f"{count(self.overridden)} overridden")
         if self.ungraded:
             parts.append(f"{count(self.ungraded)} not yet graded")
         if self.recorded:
@@ -94,7 +103,9 @@ def build_lines(
             coverage = classify(base, other)
             if coverage:
                 gap = other.correct / other.n - base.correct / base.n
-        lines.append(ProblemLine(row.id, position, row.problem, cells, coverage, gap))
+        faults = (picture_fault(path) for path in row.problem.images)
+        fault = next(filter(None, faults), "")
+        lines.append(ProblemLine(row.id, position, row.problem, cells, coverage, gap, fault))
     return lines
 
 
@@ -126,14 +137,17 @@ def sort_lines(
 
 def count_lines(total: int, lines: Sequence[ProblemLine]) -> SetCounts:
     """The counts of the lines shown, of `total` in the dataset."""
-    completions = undecided = ungraded = recorded = 0
+    completions = undecided = ungraded = recorded = disagreed = overridden = 0
     for line in lines:
         for cell in line.cells:
             completions += cell.completions
             undecided += cell.undecided
             ungraded += cell.ungraded
             recorded += cell.recorded
-    return SetCounts(total, len(lines), completions, undecided, ungraded, recorded)
+            disagreed += cell.disagreed
+            overridden += cell.overridden
+    counts = (completions, undecided, ungraded, recorded, disagreed, overridden)
+    return SetCounts(total, len(lines), *counts)
 
 
 @lru_cache(maxsize=2000)

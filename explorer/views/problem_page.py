@@ -17,9 +17,10 @@ from explorer.core.passk import pass_at_k, standard_ks
 from explorer.settings import Settings
 from explorer.store import queries, requests, status
 from explorer.store.revisions import Topic
-from explorer.store.rows import LiveRow, ProblemRow, PromptRow, RequestRow, SamplerRow, Tally
+from explorer.store.rows import LiveRow, ProblemRow, RequestRow, SamplerRow, Tally
 from explorer.views.arms import ArmChoice, ArmColumn, ArmPick, choose
 from explorer.views.curves import CurveSet, problem_curves
+from explorer.views.luck import NO_LUCK, ProblemLuck, read_problem_luck
 from explorer.views.problem_list import EMPTY
 from explorer.views.text import one_line
 from explorer.views.verdict import Verdict, verdict
@@ -76,6 +77,7 @@ class ProblemPage:
     answers: tuple[AnswerRow, ...]
     verdict: Verdict | None
     verifier: str
+    luck: ProblemLuck = NO_LUCK
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +91,6 @@ class Live:
     completions: Mapping[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class ArmPrompt:
-    """The exact prompt of an arm; None until it was sampled."""
-
-    column: ArmColumn
-    prompt: PromptRow | None
-
-
 @dataclass(frozen=True)
 class PageSubject:
     """Watch a problem's page."""
@@ -107,7 +101,7 @@ class PageSubject:
 
     @property
     def topics(self) -> frozenset[str]:
-        return frozenset({Topic.PROBLEMS.value, Topic.COUNTS.value})
+        return frozenset({Topic.PROBLEMS.value, Topic.COUNTS.value, Topic.REVIEWS.value})
 
     def read(self, db: sqlite3.Connection, revisions: Mapping[str, int]) -> Iterator[object]:
         row = queries.problem_by_id(db, self.problem_id)
@@ -138,32 +132,12 @@ class LiveSubject:
         )
 
 
-@dataclass(frozen=True)
-class PromptSubject:
-    """Read the exact prompts of a problem, once."""
-
-    problem_id: int
-    columns: tuple[ArmColumn, ...]
-
-    @property
-    def topics(self) -> frozenset[str]:
-        return frozenset({Topic.PROBLEMS.value, Topic.COUNTS.value})
-
-    def read(self, db: sqlite3.Connection, revisions: Mapping[str, int]) -> Iterator[object]:
-        yield tuple(
-            ArmPrompt(
-                column,
-                queries.prompt(db, column.arm_id, self.problem_id) if column.arm else None,
-            )
-            for column in self.columns
-        )
-
-
 def read_page(
     db: sqlite3.Connection, row: ProblemRow, settings: Settings, pick: ArmPick
 ) -> ProblemPage:
     """Read one problem's page."""
-    choice = choose(queries.arms(db), queries.models(db), queries.arm_sizes(db), settings, pick)
+    sizes = queries.arm_sizes(db, row.problem.dataset)
+    choice = choose(queries.arms(db), queries.models(db), sizes, settings, pick)
     tallies = queries.problem_tallies(db, row.id)
     cells = [tallies.get(column.arm_id, EMPTY) for column in choice.columns]
     arms = tuple(
@@ -178,7 +152,15 @@ def read_page(
         tuple(_answers(db, choice, row.id)),
         verdict(choice, cells, verifier),
         verifier,
+        read_problem_luck(db, choice.columns, row.id, tallies, _luck_ks(cells)),
     )
+
+
+def _luck_ks(cells: Sequence[Tally]) -> tuple[int, ...]:
+    """pass@1 and the largest power of 4 that all arms reach."""
+    least = min((cell.n for cell in cells if cell.n), default=0)
+    reached = [k for k in (4, 16, 64, 256, 1024) if k <= least]
+    return (1, *reached[-1:])
 
 
 def next_target(have: Sequence[int], asked: Sequence[int], first: int) -> int:

@@ -10,7 +10,11 @@ from explorer.core.intervals import posterior_interval
 from explorer.core.passk import curve
 from explorer.store.rows import AnswerCount, ProblemRow, Tally
 from explorer.views.arms import ArmChoice, ArmColumn
+from explorer.views.diversity import Diversity
+from explorer.views.luck import NO_LUCK, ProblemLuck
+from explorer.views.parity import PairParity
 from explorer.views.report_tables import DEFAULT_KS
+from explorer.views.sureness import Sureness
 from explorer.views.verdict import Verdict, verdict
 
 
@@ -36,13 +40,25 @@ class ArmFacts:
 
 @dataclass(frozen=True, slots=True)
 class ProblemReport:
-    """All of it; `verdict` is None while no base and RL model are there to compare."""
+    """All of it; `verdict` is None while no base and RL model are there to compare.
+
+    Attributes:
+        luck: what was reviewed and guessed on it.
+        parity, floors: as in `SetReport`, the parity on this problem's completions.
+        sureness, diversity: what is believed of each arm's p, and how varied its answers are,
+            where somebody has read it.
+    """
 
     row: ProblemRow
     settings: str
     ks: tuple[int, ...]
     arms: tuple[ArmFacts, ...]
     verdict: Verdict | None
+    parity: tuple[PairParity, ...] = ()
+    floors: tuple[str, ...] = ()
+    luck: ProblemLuck = NO_LUCK
+    sureness: Sureness | None = None
+    diversity: Diversity | None = None
 
 
 def problem_report(

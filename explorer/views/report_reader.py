@@ -5,20 +5,25 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from explorer.errors import UsageError
 from explorer.settings import Settings
 from explorer.settings.toml_table import suggest
-from explorer.store import queries
+from explorer.store import evidence, queries
 from explorer.store.connection import open_reader
-from explorer.store.rows import ProblemRow, Tally
+from explorer.store.rows import ArmRow, ProblemRow, Tally
 from explorer.views.arms import ArmChoice, ArmPick, choose
+from explorer.views.diversity import read_diversity, read_set_diversity
 from explorer.views.filter import ModelName, parse
+from explorer.views.luck import read_problem_luck, read_set_luck
+from explorer.views.noise import floor_lines
+from explorer.views.parity import PairParity, read_pair, read_pairs
 from explorer.views.problem_list import build_lines
 from explorer.views.problem_report import ProblemReport, problem_report
 from explorer.views.report_tables import SetReport, set_report
-from explorer.views.selection import one_problem, select_problems
+from explorer.views.selection import one_problem, select_arms, select_problems
+from explorer.views.sureness import read_sureness
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +34,21 @@ class Shown:
     tallies: Mapping[tuple[int, int], Tally]
 
 
-def read_shown(db: sqlite3.Connection, settings: Settings, preset: str = "") -> Shown:
+def read_shown(
+    db: sqlite3.Connection, settings: Settings, preset: str = "", dataset: str = ""
+) -> Shown:
     """The arms that share a preset's settings; without one, what the explorer itself shows.
+
+    Where a model has several such arms (another prompt per dataset, another engine), the one with
+    most completions of the dataset, or of all of them, is taken.
 
     Raises:
         UsageError: there is no such preset.
     """
     if preset and preset not in settings.presets:
         raise UsageError(f"There is no preset '{preset}'", "", suggest(preset, settings.presets))
-    tallies = queries.tallies(db)
-    sizes: dict[int, int] = {}
-    for (arm_id, _), tally in tallies.items():
-        sizes[arm_id] = sizes.get(arm_id, 0) + tally.completions
+    tallies = queries.tallies(db, dataset or None)
+    sizes = queries.arm_sizes(db, dataset)
     pick = ArmPick(sampling=settings.presets[preset] if preset else None)
     choice = choose(queries.arms(db), queries.models(db), sizes, settings, pick)
     return Shown(choice, tallies)
@@ -80,15 +88,73 @@ def read_reports(
         UsageError: no such dataset, problem or preset.
     """
     with closing(open_reader(settings.workspace.cache)) as db:
-        shown = read_shown(db, settings, preset)
-        rows = select(db, shown, problems, dataset)
-    groups: dict[str, list[ProblemRow]] = {}
-    for row in rows:
-        groups.setdefault(row.problem.dataset, []).append(row)
-    return [
-        set_report(name, group, shown.choice.columns, shown.tallies, ks)
-        for name, group in groups.items()
-    ]
+        rows = select(db, read_shown(db, settings, preset, dataset), problems, dataset)
+        groups: dict[str, list[ProblemRow]] = {}
+        for row in rows:
+            groups.setdefault(row.problem.dataset, []).append(row)
+        reports = []
+        for name, group in groups.items():
+            shown = read_shown(db, settings, preset, name)
+            report = set_report(name, group, shown.choice.columns, shown.tallies, ks)
+            varied = read_set_diversity(db, shown.choice.columns, [row.id for row in group])
+            report = replace(report, diversity=varied)
+            luck = read_set_luck(db, shown.choice.columns, group, shown.tallies, report.ks)
+            reports.append(replace(with_parity(db, report, group), luck=luck))
+    return reports
+
+
+def with_parity(db: sqlite3.Connection, report: SetReport, rows: Sequence[ProblemRow]) -> SetReport:
+    """The report with the parity of its pairs and the noise floors of its arms."""
+    arms = [line.column.arm for line in report.arms if line.column.arm is not None]
+    columns = tuple(line.column for line in report.arms)
+    pairs = read_pairs(db, columns, [row.id for row in rows])
+    return replace(report, parity=pairs, floors=floor_lines(db, arms))
+
+
+def read_parity(
+    settings: Settings,
+    models: Sequence[str] = (),
+    dataset: str = "",
+    problem: str = "",
+    preset: str = "",
+) -> list[PairParity]:
+    """The parity of two arms, or of every model with its base where none is named.
+
+    Args:
+        models: two names of models, or beginnings of arm keys; or nothing.
+        problem: whose prompts are compared; '' = the first that both have.
+
+    Raises:
+        UsageError: no such dataset, model, problem or preset, or nothing to compare.
+    """
+    with closing(open_reader(settings.workspace.cache)) as db:
+        row = one_problem(queries.problems(db, dataset or None), problem) if problem else None
+        known = queries.datasets(db)
+        dataset = dataset or (row.problem.dataset if row else next(iter(known), ""))
+        if dataset not in known:
+            raise UsageError(f"There is no dataset '{dataset}'", "", suggest(dataset, known))
+        ids = evidence.problem_ids(db, dataset)
+        shown = read_shown(db, settings, preset, dataset)
+        at = row.id if row else 0
+        if not models:
+            pairs = list(read_pairs(db, shown.choice.columns, ids, at))
+            if not pairs:
+                raise UsageError(
+                    "There is nothing to compare yet",
+                    f"No model and its base both have completions of {dataset}.",
+                    "Sample or import some, or name two arms.",
+                )
+            return pairs
+        base, other = (_one_arm(db, shown, dataset, name) for name in models)
+        return [read_pair(db, base, other, ids, at)]
+
+
+def _one_arm(db: sqlite3.Connection, shown: Shown, dataset: str, name: str) -> ArmRow:
+    """The arm that is shown of a model, else the one with most completions of the dataset."""
+    arms = select_arms(queries.arms(db), name)
+    wanted = {column.arm_id for column in shown.choice.columns}
+    sizes = queries.arm_sizes(db, dataset)
+    return max(arms, key=lambda arm: (arm.id in wanted, sizes.get(arm.id, 0)))
 
 
 def read_problem(
@@ -101,11 +167,21 @@ def read_problem(
     """
     with closing(open_reader(settings.workspace.cache)) as db:
         row = one_problem(queries.problems(db), name)
-        shown = read_shown(db, settings, preset)
+        shown = read_shown(db, settings, preset, row.problem.dataset)
         answers = {
             column.arm_id: queries.answers(db, column.arm_id, row.id)
             for column in shown.choice.columns
             if column.arm
         }
         verifier = ", ".join(queries.verifier_versions(db, row.id))
-    return problem_report(row, shown.choice, shown.tallies, answers, verifier, ks)
+        columns = shown.choice.columns
+        pairs = read_pairs(db, columns, [row.id], row.id)
+        floors = floor_lines(db, [column.arm for column in columns if column.arm is not None])
+        sureness = read_sureness(db, shown.choice, row.id)
+        varied = read_diversity(db, shown.choice, row.id)
+        report = problem_report(row, shown.choice, shown.tallies, answers, verifier, ks)
+        cells = queries.problem_tallies(db, row.id)
+        luck = read_problem_luck(db, columns, row.id, cells, report.ks)
+    return replace(
+        report, luck=luck, parity=pairs, floors=floors, sureness=sureness, diversity=varied
+    )

@@ -9,16 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from explorer.core.coverage import DELTA_SE_K, CoverageCounts, classify, count_classes, delta_se
-from explorer.core.intervals import bootstrap_mean
-from explorer.core.passk import common_ks, mean_curve, table
+from explorer.core.intervals import (
+    Interval,
+    bootstrap_mean,
+    percentile_interval,
+    resampled_means,
+)
+from explorer.core.meeting import NOWHERE, Meeting, meeting_of
+from explorer.core.passk import common_ks, mean_curve, standard_ks, table
 from explorer.store.rows import ProblemRow, Tally
 from explorer.views.arms import ArmColumn
+from explorer.views.crossing import Crossing, crossing
+from explorer.views.diversity import Diversity
+from explorer.views.luck import NO_SET_LUCK, SetLuck
+from explorer.views.parity import PairParity
+from explorer.views.text import one_line
 
 Floats = NDArray[np.float64]
 
@@ -41,6 +52,8 @@ class ArmLine:
     n_least: int
     n_most: int
     undecided: int
+    disagreed: int
+    overridden: int
     ungraded: int
     values: Floats
     lower: Floats
@@ -55,6 +68,9 @@ class Comparison:
         difference, lower, upper: [K] mean of (other − base) pass@k and its paired band.
         gap, gap_k: Δ_SE of the paper, base pass@k − other pass@1, at the largest k ≤ 256 that all
             problems reach; NaN without problems.
+        crossing: where the base's curve overtakes the other's, if it separably does.
+        gap_lower, gap_upper: 95 % paired bootstrap of Δ_SE over problems.
+        meeting: the k at which the mean curves cross, with its interval.
     """
 
     base: ArmColumn
@@ -66,11 +82,21 @@ class Comparison:
     upper: Floats
     gap: float
     gap_k: int
+    crossing: Crossing
+    gap_lower: float = np.nan
+    gap_upper: float = np.nan
+    meeting: Meeting = NOWHERE
 
 
 @dataclass(frozen=True, slots=True)
 class SetReport:
-    """All of it, for one dataset and one set of sampling settings."""
+    """All of it, for one dataset and one set of sampling settings.
+
+    Attributes:
+        luck: what was reviewed and guessed.
+        parity, floors: how the arms of each pair differ, and their noise floors in words, where
+            somebody has read them.
+    """
 
     dataset: str
     problems: int
@@ -78,6 +104,11 @@ class SetReport:
     ks: tuple[int, ...]
     arms: tuple[ArmLine, ...]
     comparisons: tuple[Comparison, ...]
+    parity: tuple[PairParity, ...] = ()
+    floors: tuple[str, ...] = ()
+    diversity: Diversity | None = None
+    luck: SetLuck = NO_SET_LUCK
+    problem_ids: tuple[int, ...] = ()
 
 
 def set_report(
@@ -105,6 +136,7 @@ def set_report(
     return SetReport(
         dataset=dataset,
         problems=len(rows),
+        problem_ids=tuple(row.id for row in rows),
         settings=columns[0].sampling.label() if columns else "",
         ks=shown,
         arms=tuple(_arm_line(column, cells[column.name], shown) for column in columns),
@@ -125,6 +157,8 @@ def _arm_line(column: ArmColumn, cell: Mapping[int, Tally], ks: Sequence[int]) -
         n_least=min(samples, default=0),
         n_most=max(samples, default=0),
         undecided=sum(tally.undecided for tally in graded),
+        disagreed=sum(tally.disagreed for tally in graded),
+        overridden=sum(tally.overridden for tally in graded),
         ungraded=sum(tally.ungraded for tally in cell.values()),
         values=mean_curve(correct, samples, ks),
         lower=band.lower,
@@ -148,20 +182,53 @@ def _comparison(
     theirs = [other_cell[problem] for problem in shared]
     base_c, base_n = _counts(ours)
     other_c, other_n = _counts(theirs)
-    differences = table(other_c, other_n, ks) - table(base_c, base_n, ks)
-    band = bootstrap_mean(differences)
     reached = [k for k in common_ks(base_n) if k <= DELTA_SE_K]
     gap_k = reached[-1] if reached else 0
+    all_ks = standard_ks(min([*base_n, *other_n], default=0))
+    differences = table(other_c, other_n, ks) - table(base_c, base_n, ks)
+    gaps = table(base_c, base_n, [gap_k or 1]) - table(other_c, other_n, [1])
+    leads = table(base_c, base_n, all_ks) - table(other_c, other_n, all_ks)
+    bands = _paired_bands(differences, gaps, leads, all_ks)
     return Comparison(
         base=base,
         other=other,
         problems=len(shared),
         coverage=count_classes(map(classify, ours, theirs)),
         difference=differences.mean(axis=0) if shared else np.full(len(ks), np.nan),
-        lower=band.lower,
-        upper=band.upper,
+        lower=bands.difference.lower,
+        upper=bands.difference.upper,
         gap=delta_se(base_c, base_n, other_c, other_n, gap_k) if shared else np.nan,
         gap_k=gap_k,
+        crossing=crossing(
+            one_line(base.name), one_line(other.name), list(zip(ours, theirs, strict=True))
+        ),
+        gap_lower=float(bands.gap.lower[0]),
+        gap_upper=float(bands.gap.upper[0]),
+        meeting=bands.meeting,
+    )
+
+
+class _Bands(NamedTuple):
+    """Intervals of a pair, all of the same resampled problems."""
+
+    difference: Interval
+    gap: Interval
+    meeting: Meeting
+
+
+def _paired_bands(
+    differences: Floats, gaps: Floats, leads: Floats, all_ks: Sequence[int]
+) -> _Bands:
+    """Bands of [P, K] differences, [P, 1] gaps and [P, all K] leads: one resampling serves all."""
+    if not len(differences):
+        empty = bootstrap_mean(differences)
+        return _Bands(empty, bootstrap_mean(gaps), NOWHERE)
+    drawn = resampled_means(np.concatenate([differences, gaps, leads], axis=1))
+    place = differences.shape[1]
+    return _Bands(
+        percentile_interval(drawn[:, :place]),
+        percentile_interval(drawn[:, place : place + 1]),
+        meeting_of(leads.mean(axis=0), drawn[:, place + 1 :], all_ks),
     )
 
 

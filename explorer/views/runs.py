@@ -163,7 +163,7 @@ def _line(db: sqlite3.Connection, request: RequestRow) -> QueueLine:
     row = queries.problem_by_id(db, request.problem_id)
     name = f"{row.problem.dataset}/{row.problem.name}" if row else "?"
     have = None
-    if request.kind == "sample" and request.arm_id is not None:
+    if request.kind in requests.DRAWING and request.arm_id is not None:
         tally = queries.problem_tallies(db, request.problem_id).get(request.arm_id)
         have = min(request.n, tally.completions) if tally else 0
     return QueueLine(request, name, have)

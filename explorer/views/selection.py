@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
+from explorer.core.guessing import is_ordinary
 from explorer.errors import UsageError
 from explorer.store.rows import ArmRow, ProblemRow
 
@@ -58,10 +59,12 @@ def full_name(row: ProblemRow) -> str:
 def select_arms(arms: Sequence[ArmRow], text: str) -> list[ArmRow]:
     """The arms of a model, or those whose key begins with `text`.
 
+    Arms that answered without reasoning are meant only where their key is given.
+
     Raises:
         UsageError: there is none.
     """
-    found = [arm for arm in arms if arm.model.name == text]
+    found = [arm for arm in arms if arm.model.name == text and is_ordinary(arm.spec)]
     bare = text.removeprefix("a1:")
     if not found and len(bare) >= 4:
         found = [arm for arm in arms if arm.key.removeprefix("a1:").startswith(bare)]

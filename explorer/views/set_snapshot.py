@@ -16,6 +16,7 @@ from explorer.store.revisions import Topic
 from explorer.store.rows import ProblemRow, Tally
 from explorer.views.arms import ArmChoice, ArmPick, choose
 from explorer.views.coverage import CoverageTable, coverage_table
+from explorer.views.crossing import Crossing, crossing
 from explorer.views.curves import CurveSet, set_curves
 from explorer.views.filter import Filter, FilterError, ModelName, parse
 from explorer.views.problem_list import (
@@ -26,6 +27,7 @@ from explorer.views.problem_list import (
     count_lines,
     sort_lines,
 )
+from explorer.views.text import one_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +52,12 @@ class SetList:
 
 @dataclass(frozen=True, slots=True)
 class SetPanel:
-    """What is beneath the list: curves and 2×2 of the lines shown."""
+    """What is beneath the list: curves, 2×2 and crossing of the lines shown."""
 
     curves: CurveSet
     coverage: CoverageTable | None
     filtered: bool
+    crossing: Crossing | None = None
 
 
 class SetCache:
@@ -71,7 +74,7 @@ class SetSubject:
     """Watch a dataset through a filter.
 
     Attributes:
-        dataset: '' means the first one.
+        dataset: its name, or that of a problem in it (`dataset/name`); '' means the first one.
         cache: shared by successive subjects of one screen.
     """
 
@@ -89,7 +92,7 @@ class SetSubject:
 
     def read(self, db: sqlite3.Connection, revisions: Mapping[str, int]) -> Iterator[object]:
         datasets = tuple(queries.datasets(db))
-        dataset = self.dataset if self.dataset in datasets else (datasets[0] if datasets else "")
+        dataset = _dataset_of(self.dataset, datasets)
         choice, lines = self._lines(db, revisions, dataset)
         wanted, error = self._filter(choice)
         shown = sort_lines(wanted.select(lines), self.order, choice)
@@ -100,6 +103,7 @@ class SetSubject:
                 set_curves(choice.columns, shown),
                 coverage_table(shown, choice),
                 filtered=bool(wanted.tests),
+                crossing=_crossing(choice, shown),
             )
 
     def _filter(self, choice: ArmChoice) -> tuple[Filter, FilterError | None]:
@@ -120,11 +124,25 @@ class SetSubject:
         key = (problems, counts, dataset, self.pick)
         if cache.lines[0] != key or cache.lines[1] is None:
             tallies = cache.tallies[1]
-            sizes = queries.arm_sizes(db)
+            sizes = queries.arm_sizes(db, dataset)
             choice = choose(queries.arms(db), queries.models(db), sizes, self.settings, self.pick)
             cache.lines = (key, choice, build_lines(cache.problems[2], tallies, choice))
         assert cache.lines[1] is not None
         return cache.lines[1], cache.lines[2]
+
+
+def _crossing(choice: ArmChoice, lines: Sequence[ProblemLine]) -> Crossing | None:
+    pair = choice.pair()
+    if pair is None:
+        return None
+    base, other = (one_line(choice.columns[position].name, limit=24) for position in pair)
+    return crossing(base, other, [(line.cells[pair[0]], line.cells[pair[1]]) for line in lines])
+
+
+def _dataset_of(wanted: str, datasets: Sequence[str]) -> str:
+    """The dataset of that name, or of the problem `dataset/name`; else the first there is."""
+    fitting = [name for name in datasets if f"{wanted}/".startswith(f"{name}/")]
+    return max(fitting, key=len) if fitting else next(iter(datasets), "")
 
 
 def model_names(choice: ArmChoice) -> list[ModelName]:

@@ -72,11 +72,12 @@ def read_progress(db: sqlite3.Connection, request_ids: Sequence[int]) -> Progres
         db.execute(
             "SELECT r.id, t.completions FROM request r JOIN tally t"
             " ON t.arm_id = r.arm_id AND t.problem_id = r.problem_id"
-            " WHERE r.kind = 'sample' AND r.id IN (SELECT value FROM json_each(?))",
+            " WHERE r.kind IN ('sample', 'guess', 'branch')"
+            " AND r.id IN (SELECT value FROM json_each(?))",
             (json.dumps(list(request_ids)),),
         ).fetchall()
     )
-    samples = [row for row in rows if row.kind == "sample"]
+    samples = [row for row in rows if row.kind in requests.DRAWING]
     done = sum(row.state == "done" for row in rows)
     failed = tuple(row for row in rows if row.state in ("failed", "cancelled"))
     return Progress(
@@ -96,7 +97,7 @@ def read_status(db: sqlite3.Connection) -> Status:
 
     def line(request: RequestRow) -> RequestLine:
         have = None
-        if request.kind == "sample" and request.arm_id is not None:
+        if request.kind in requests.DRAWING and request.arm_id is not None:
             tally = tallies.get((request.arm_id, request.problem_id))
             have = tally.completions if tally else 0
         return RequestLine(request, names.get(request.problem_id, "?"), have)

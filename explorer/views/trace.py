@@ -51,7 +51,7 @@ class TraceText:
     def __init__(self, text: str, tokens: Tokens | None) -> None:
         self.source = text
         self.n_tokens = 0 if tokens is None else len(tokens)
-        char_ends = _char_ends(text, tokens)
+        self.char_ends = char_ends = char_ends_of(text, tokens)
         starts = np.concatenate([np.zeros(1, np.int64), char_ends])[:-1]
         self.control = char_ends == starts if len(char_ends) else np.zeros(0, bool)
         closes = _closes_unit(text, tokens, char_ends)
@@ -74,6 +74,11 @@ class TraceText:
         """The tokens that make up a unit."""
         following = self.n_tokens if unit + 1 >= self.n_units else int(self.first_token[unit + 1])
         return range(int(self.first_token[unit]), following)
+
+    def unit_at_character(self, character: int) -> int | None:
+        """The unit that wrote a character of the source, None if no token did."""
+        token = int(np.searchsorted(self.char_ends, character, "right"))
+        return int(self.unit_of_token[token]) if token < self.n_tokens else None
 
     def token_bytes(self, token: int) -> bytes:
         """The bytes of the text that a token wrote; empty for a control token."""
@@ -171,7 +176,7 @@ class TraceLayout:
     def column_of(self, unit: int) -> int:
         """The cell at which a unit's first visible character stands in its line."""
         anchor = self._anchor(unit)
-        return self._measure(self.text.display[self.starts[self._line_at(anchor)] : anchor])
+        return self._measure(self.text.display[self._line_start(self._line_at(anchor)) : anchor])
 
     def lines_of(self, unit: int) -> range:
         """Every line that a unit touches."""
@@ -222,11 +227,18 @@ class TraceLayout:
         skipped = len(piece) - len(piece.lstrip(" "))
         return first + skipped if skipped < len(piece) else first
 
+    def _line_start(self, line: int) -> int:
+        return self.starts[line]
+
+    def line_at(self, offset: int) -> int:
+        """The line on which a display offset stands."""
+        return self._line_at(offset)
+
     def _line_at(self, offset: int) -> int:
         return max(0, bisect_right(self.starts, offset) - 1)
 
 
-def _char_ends(text: str, tokens: Tokens | None) -> Ints:
+def char_ends_of(text: str, tokens: Tokens | None) -> Ints:
     """[T] position in `text` after the last character that each token begins or ends in."""
     if tokens is None or not len(tokens):
         return np.zeros(0, np.int64)

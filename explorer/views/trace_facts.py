@@ -7,15 +7,17 @@ fit is left out whole, the least weighty first; nothing is ever cut in the middl
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from explorer.core.completion import FinishReason, Origin
-from explorer.core.likelihood import perplexity, placement
-from explorer.store.rows import TraceRow
+from explorer.core.completion import FinishReason, Origin, Outcome
+from explorer.core.likelihood import NOISE, perplexity, placement
+from explorer.core.review import JUDGE_PREFIX, Finding
+from explorer.store.rows import CompletionHead, TraceRow
 from explorer.views.palette import OUTCOME_COLOURS, OUTCOME_MARKS
 from explorer.views.trace import Measure, TraceText
 from explorer.views.trace_glyphs import visible
@@ -126,6 +128,7 @@ def _which(samples: Samples) -> list[Fact]:
         Fact(f"{kind}sample {place} (#{head.index})", f"{kind}{place} (#{head.index})", "text", 90),
         Fact(f"{mark} {word}", f"{mark} {word}", OUTCOME_COLOURS[outcome], 95, bold=True),
     ]
+    facts += _doubts(head)
     if head.answer:
         answer = clip(visible(head.answer, " "), ANSWER_WIDTH)
         guessed = head.method == "last-number"
@@ -140,6 +143,46 @@ def _which(samples: Samples) -> list[Fact]:
     return facts
 
 
+def _doubts(head: CompletionHead) -> list[Fact]:
+    """A person's word over the verifier's, or the second verifier's against it."""
+    if head.overridden:
+        said = head.verified or "nothing yet"
+        return [Fact(f"by hand (verifier: {said})", "by hand", "accent", 94)]
+    if head.disagrees:
+        return [Fact(f"≠ second verifier: {head.second}", f"≠ {head.second}", "undecided", 94)]
+    return []
+
+
+def _said_by(trace: TraceRow) -> list[Fact]:
+    override = trace.override
+    if override is None:
+        return []
+    author = clip(visible(override.author, " "), 30)
+    note = clip(visible(override.note, " "), 80)
+    day = time.strftime("%Y-%m-%d", time.localtime(override.made))
+    long = f"{override.outcome} says {author}, {day}"
+    return [Fact(f"{long}: {note}" if note else long, f"by {author}", "accent", 72)]
+
+
+def _reviewed(trace: TraceRow) -> list[Fact]:
+    """What people and judges found in its reasoning, a voice a fact."""
+    people = [row for row in trace.reviews if not row.reviewer.startswith(JUDGE_PREFIX)]
+    facts = []
+    for row in people:
+        who, note = clip(visible(row.reviewer, " "), 30), clip(visible(row.note, " "), 80)
+        long = f"{row.finding} says {who}" + (" (blind)" if row.blind else "")
+        tone = "right" if row.finding is Finding.SOUND else "undecided"
+        facts.append(Fact(f"{long}: {note}" if note else long, str(row.finding), tone, 73))
+    for judge in dict.fromkeys(row.reviewer for row in trace.reviews if row not in people):
+        votes = [row.finding for row in trace.reviews if row.reviewer == judge]
+        sound, unread = votes.count(Finding.SOUND), votes.count(Finding.UNDECIDED)
+        name = clip(visible(judge, " "), 30)
+        long = f"{name}: {sound} of {len(votes)} votes sound"
+        long += f", {unread} unreadable" if unread else ""
+        facts.append(Fact(long, f"{name} {sound}/{len(votes)}", "muted", 71))
+    return facts
+
+
 def _how_likely(
     cell: Cell, samples: Samples, trace: TraceRow | None, known: Likelihoods | None
 ) -> list[Fact]:
@@ -151,6 +194,10 @@ def _how_likely(
         facts.append(Fact(f"{head.n_tokens} tok", f"{head.n_tokens} tok", "muted", 60))
     if head.finish is FinishReason.LENGTH:
         facts.append(Fact("cut at max tokens", "cut", "undecided", 75))
+    if trace is not None:
+        facts += _said_by(trace)
+        facts += _reviewed(trace)
+        facts += _source_says(trace)
     if trace is not None and known is not None:
         facts += _perplexities(cell, known)
         if trace.tokens is None:
@@ -158,6 +205,31 @@ def _how_likely(
         elif not known.exact:
             facts.append(Fact("retokenised, not exact", "retokenised", "undecided", 65))
     return facts
+
+
+def _source_says(trace: TraceRow) -> list[Fact]:
+    """What the file of an imported completion says of it, loudest where it contradicts us."""
+    recorded = trace.recorded
+    if recorded is None:
+        return []
+    facts = []
+    label, ours = recorded.compared, trace.head.outcome
+    if label is not None and label.outcome is not None:
+        said = _RIGHT_OR_WRONG[label.outcome]
+        if ours in _RIGHT_OR_WRONG and ours is not label.outcome:
+            long = f"source says {said}, we say {_RIGHT_OR_WRONG[ours]}"
+            facts.append(Fact(long, f"source: {said}!", "undecided", 85, bold=True))
+        else:
+            facts.append(Fact(f"source says {said}", f"source: {said}", "muted", 35))
+    if recorded.note:
+        note = clip(visible(recorded.note, " "), 60)
+        facts.append(Fact(note, clip(note, 20), "undecided", 55))
+    return facts
+
+
+_RIGHT_OR_WRONG: Final[dict[Outcome | None, str]] = {
+    Outcome.CORRECT: "right", Outcome.WRONG: "wrong"
+}  # fmt: skip
 
 
 def _perplexities(cell: Cell, known: Likelihoods) -> list[Fact]:
@@ -181,8 +253,13 @@ def _perplexities(cell: Cell, known: Likelihoods) -> list[Fact]:
     return facts
 
 
-def inspect(text: TraceText, unit: int, trace: TraceRow, known: Likelihoods) -> list[list[Fact]]:
-    """Three lines about a unit: what it is, what base and own think of it, the alternatives."""
+def inspect(
+    text: TraceText, unit: int, trace: TraceRow, known: Likelihoods, floor: float = NOISE
+) -> list[list[Fact]]:
+    """Three lines about a unit: what it is, what base and own think of it, the alternatives.
+
+    A difference below `floor` nats is said to be no evidence.
+    """
     assert trace.tokens is not None
     members = text.tokens_of(unit)
     token = members[0]
@@ -213,7 +290,10 @@ def inspect(text: TraceText, unit: int, trace: TraceRow, known: Likelihoods) -> 
         if known.delta is not None:
             difference = float(known.delta[list(members)].sum())
             said = f"Δ {signed(difference)}"
-            opinions.append(Fact(f"{said} nats", said, "strong", 80))
+            if abs(difference) < floor:
+                opinions.append(Fact(f"{said} nats, within noise", f"{said} ≈", "muted", 80))
+            else:
+                opinions.append(Fact(f"{said} nats", said, "strong", 80))
     return [first, opinions, _choices(known, token, trace)]
 
 

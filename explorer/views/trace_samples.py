@@ -19,11 +19,14 @@ class SampleFilter(StrEnum):
     ALL = "all"
     RIGHT = "right"
     WRONG = "wrong"
+    DISAGREE = "disagree"
 
     def admits(self, head: CompletionHead) -> bool:
         """Undecided and ungraded completions are neither right nor wrong."""
         if self is SampleFilter.ALL:
             return True
+        if self is SampleFilter.DISAGREE:
+            return head.disagrees
         wanted = Outcome.CORRECT if self is SampleFilter.RIGHT else Outcome.WRONG
         return head.outcome is wanted
 

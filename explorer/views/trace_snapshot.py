@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from explorer.core.guessing import is_ordinary
 from explorer.store import queries, requests, status
 from explorer.store.rows import (
     ArmRow,
@@ -21,6 +22,7 @@ from explorer.store.rows import (
     SamplerRow,
     TraceRow,
 )
+from explorer.views.noise import NoiseNote, notes
 from explorer.views.trace_likelihoods import base_name
 
 REQUESTS_SHOWN: Final = 200
@@ -82,7 +84,7 @@ class TraceSubject:
 
     @property
     def topics(self) -> frozenset[str]:
-        return frozenset({"scores", "counts"})
+        return frozenset({"scores", "counts", "reviews"})
 
     def read(
         self, db: sqlite3.Connection, revisions: Mapping[str, int]
@@ -98,11 +100,13 @@ class Scoring:
         scored: completions of the cell that the base model has scored.
         request: the latest request to score them that is open or failed, None if there is none.
         sampler_alive: somebody is there to work on it.
+        noise: the noise floor that differences in this column are held against, if measured.
     """
 
     scored: int
     request: RequestRow | None
     sampler_alive: bool
+    noise: NoiseNote | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +135,12 @@ class ScoringSubject:
             if request.arm_id is not None:
                 latest[request.arm_id] = request
         found = {}
-        for arm in queries.arms(db):
-            if arm.id in self.arm_ids:
-                means = queries.mean_logprobs(db, arm.id, self.problem_id)
-                scored = sum(base_name(arm) in known for known in means.values())
-                found[arm.id] = Scoring(scored, latest.get(arm.id), alive)
+        arms = [arm for arm in queries.arms(db) if arm.id in self.arm_ids]
+        floors = notes(db, arms)
+        for arm in arms:
+            means = queries.mean_logprobs(db, arm.id, self.problem_id)
+            scored = sum(base_name(arm) in known for known in means.values())
+            found[arm.id] = Scoring(scored, latest.get(arm.id), alive, floors.get(arm.id))
         yield found
 
 
@@ -149,7 +154,9 @@ def _base_perplexities(
     twins = [
         other
         for other in arms
-        if other.model.name == base and other.spec.sampling == arm.spec.sampling
+        if other.model.name == base
+        and other.spec.sampling == arm.spec.sampling
+        and is_ordinary(other.spec)
     ]
     means = [
         known["own"]

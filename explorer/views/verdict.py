@@ -82,6 +82,10 @@ def _remarks(named: Sequence[tuple[ArmColumn, Tally]]) -> tuple[str, ...]:
             could = " and could change this" if cell.correct == 0 else ""
             are = "is" if cell.undecided == 1 else "are"
             remarks.append(f"{cell.undecided} of {column.name} {are} undecided{could}")
+        if cell.disagreed:
+            remarks.append(f"on {cell.disagreed} of {column.name} a second verifier disagrees")
+        if cell.overridden:
+            remarks.append(f"{cell.overridden} of {column.name} decided by a person")
         if cell.ungraded:
             remarks.append(f"{cell.ungraded} of {column.name} not yet graded")
     if len({cell.n for _, cell in named}) > 1 and all(cell.n for _, cell in named):

@@ -11,7 +11,10 @@ import pytest
 HEAVY = {"torch", "transformers", "vllm", "math_verify", "sympy", "httpx", "pandas"}
 """Never in a process that draws the screen or prints text."""
 
-NOT_FOR_HELP = HEAVY | {"textual", "rich", "numpy", "sqlite_utils", "sqlite3"}
+IMAGES = {"PIL", "textual_image"}
+"""Loaded by the first image that is shown."""
+
+NOT_FOR_HELP = HEAVY | IMAGES | {"textual", "rich", "numpy", "sqlite_utils", "sqlite3"}
 
 REPORT = """
 import sys
@@ -37,7 +40,8 @@ def loaded(code: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["--version"], ["report", "--help"], ["nonsense", "-h"]]
+    "arguments",
+    [["--help"], ["--version"], ["report", "--help"], ["open", "--help"], ["nonsense", "-h"]],
 )
 def test_help_is_light(arguments: list[str]) -> None:
     names = loaded(f"{RUN}run(cli, {arguments})")
@@ -72,4 +76,4 @@ assert "numpy" not in before, "the settings and the app must not need numpy"
     names = loaded(code)
     assert "textual" in names
     ours = {"explorer.engines", "explorer.verifiers", "explorer.exchange", "explorer.datasets"}
-    assert not names & (HEAVY | ours)
+    assert not names & (HEAVY | IMAGES | ours)

@@ -9,10 +9,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from explorer.core.arm import cell_seed, prompt_digest
-from explorer.core.completion import Completion, FinishReason, Origin, Outcome
+from explorer.core.completion import Completion, FinishReason, Origin, Outcome, Tokens
 from explorer.core.prompts import RenderedPrompt
 from explorer.sampler.runner import Runner
 from explorer.settings import Settings
@@ -323,6 +324,39 @@ async def test_scores_text_that_came_without_tokens(bench: Bench) -> None:
     (scores,) = trace.scores.values()
     assert len(scores.logprobs) == len(trace.tokens) == len("naïve 7".encode())
     assert verify(bench.db) == []
+
+
+async def test_places_imported_ids_when_it_scores_them(bench: Bench) -> None:
+    """Ids that came without a tokenizer keep their place in the text from then on."""
+    spec = replace(fake_engine.spec("old", TEMPLATE, SAMPLING), tokenizer="unknown")
+    arm = catalog.put_arm(bench.db, spec, "old")
+    ids = np.array([*b"7 is it", 3], dtype=np.int32)  # an EOS at the end
+    tokens = Tokens(ids, np.zeros(8, np.int32), np.full(8, -1.0, np.float32))
+    came = Completion(0, 0, "7 is it", FinishReason.STOP, tokens, Origin.RECORDED, "file")
+    (row_id,) = completions.append(bench.db, arm, bench.problems[0], [(came, None)])
+    assert row_id is not None
+    before = queries.trace(bench.db, row_id)
+    assert before is not None
+    assert before.tokens is None
+    requests.ask_for_scores(bench.db, "base", bench.problems[0], arm, 1, completion_id=row_id)
+    await bench.run()
+    trace = queries.trace(bench.db, row_id)
+    assert trace is not None
+    assert trace.tokens is not None
+    assert trace.tokens.ends.tolist() == [1, 2, 3, 4, 5, 6, 7, 7]
+    assert trace.tokens.exact
+    assert len(trace.scores) == 1
+
+
+async def test_does_not_score_under_a_prompt_that_nobody_knows(bench: Bench) -> None:
+    spec = replace(fake_engine.spec("old", TEMPLATE, SAMPLING), template="unknown:verl")
+    arm = catalog.put_arm(bench.db, spec, "old")
+    text = Completion(0, 0, "7", FinishReason.STOP, None, Origin.RECORDED, "file")
+    (row_id,) = completions.append(bench.db, arm, bench.problems[0], [(text, None)])
+    asked = requests.ask_for_scores(bench.db, "base", bench.problems[0], arm, 1, row_id)
+    await bench.run()
+    assert bench.request(asked).state == "failed"
+    assert "not known which prompt" in bench.request(asked).error["title"]
 
 
 async def test_does_not_score_ids_of_another_tokenizer(bench: Bench) -> None:

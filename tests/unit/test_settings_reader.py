@@ -14,7 +14,8 @@ from explorer.datasets.registry import format_names
 from explorer.engines.registry import engine_names
 from explorer.errors import SettingsError
 from explorer.settings import Role
-from explorer.settings.reader import DTYPES, ENGINES, FORMATS, VERIFIERS, find, load
+from explorer.settings.formats import FORMATS
+from explorer.settings.reader import DTYPES, ENGINES, TEMPLATES, VERIFIERS, find, load
 from explorer.settings.template import STARTER, demo
 from explorer.settings.toml_lines import key_lines
 from explorer.verifiers.registry import names as verifier_names
@@ -83,7 +84,7 @@ def test_empty_file_is_a_workspace(tmp_path: Path) -> None:
     settings = load(write(tmp_path, ""))
     assert settings.default_preset == "paper"
     assert set(settings.presets) == {"paper", "plain"}
-    assert set(settings.templates) == {"plain", "qa", "chat", "qwen-boxed"}
+    assert {"plain", "qa", "chat", "qwen-boxed"} <= set(settings.templates) == set(TEMPLATES)
 
 
 def test_names_known_here_are_those_of_the_registries() -> None:

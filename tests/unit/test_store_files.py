@@ -36,10 +36,18 @@ def oldest(path: Path) -> None:
         schema.migrations.apply(Database(db), stop_before=second)
         db.execute("PRAGMA user_version = 1")
         db.execute("PRAGMA foreign_keys = ON")
-        ids = catalog.put_problems(db, small_workspace.problems(1))
         arm = catalog.put_arm(db, fake_cache.spec("base"), "base")
-        one = Completion(0, 0, "7", FinishReason.STOP, None)
-        completions.append(db, arm, ids["p0"], [(one, None)])
+        # What is written today has columns that this schema lacks.
+        db.execute(
+            "INSERT INTO problem VALUES (1, 'tasks', 'p0', 0, '3 + 4?', '7', '', '', '', 'math',"
+            " '{}')"
+        )
+        db.execute(
+            "INSERT INTO completion VALUES (1, ?, 1, 0, 0, '7', 'stop', NULL, NULL, 'live', '',"
+            " 0.0)",
+            (arm,),
+        )
+        db.execute("INSERT INTO tally VALUES (?, 1, 1, 0, 0, 0, 0)", (arm,))
 
 
 class TestSchema:

@@ -6,17 +6,20 @@ from pathlib import Path
 
 import click
 
-from explorer.cli.options import read_settings, workspace_option
+from explorer.cli.options import images_option, read_settings, workspace_option
 
 
 @click.command("open", short_help="Open the explorer, at a problem if LINK names one.")
 @click.argument("link", required=False, default="")
 @workspace_option
-def command(link: str, where: Path | None) -> None:
+@images_option
+def command(link: str, where: Path | None, images: str | None) -> None:
     """Open the explorer, at a problem if LINK names one.
 
-    LINK is a problem's name, or DATASET/NAME. The screen is there at once; problems and recorded
-    completions arrive as they are read. Without a terminal the same facts are printed as text.
+    LINK is a problem's name, or DATASET/NAME, or a place in a trace as L in Traces copies it:
+    DATASET/NAME/ARM#SAMPLE@TOKEN, where ARM is a model or the first letters of an arm's key.
+    The screen is there at once; problems and recorded completions arrive as they are read.
+    Without a terminal the same facts are printed as text.
     """
     from explorer.cli.group import COMMANDS
     from explorer.cli.opening import has_terminal, open_screen, print_workspace
@@ -35,6 +38,6 @@ def command(link: str, where: Path | None) -> None:
             suggest(link, COMMANDS).capitalize(),
         ) from None
     if has_terminal():
-        open_screen(settings, link)
+        open_screen(settings, link, images or "")
     else:
         print_workspace(settings, link)

@@ -23,23 +23,49 @@ from explorer.cli.options import read_settings, workspace_option
     "-n", "n", type=click.IntRange(1, 100_000), help="How many each problem shall have in all."
 )
 @click.option("--preset", default="", help="Sampling preset.  [default: the workspace's]")
+@click.option(
+    "--until-settled",
+    is_flag=True,
+    help="Sample it and its base until it is settled which solves each problem more often.",
+)
+@click.option(
+    "--cap",
+    type=click.IntRange(1, 100_000),
+    help="With --until-settled: at most so many of each.  [default: 1024]",
+)
 @click.option("--wait", is_flag=True, help="Stay, show progress, and end when it is done.")
 def command(
-    where: Path | None, model: str, problems: str, n: int | None, preset: str, wait: bool
+    where: Path | None,
+    model: str,
+    problems: str,
+    n: int | None,
+    preset: str,
+    until_settled: bool,
+    cap: int | None,
+    wait: bool,
 ) -> None:
     """Ask for completions of problems by a model.
 
     The request says how many completions there shall be; a background sampler draws those that
     are missing and goes on when this terminal goes away. Asking again costs nothing.
+
+    With --until-settled it draws the model and its base in batches of 16, each time the one that
+    is in more doubt, until it is 95% sure which solves the problem more often, or at the cap.
     """
     from contextlib import closing
 
+    from explorer.cli import settle
     from explorer.cli.asking import known, named_model, start_sampler, wait_for
+    from explorer.core.sequential import DEFAULT_CAP
     from explorer.preparation import prepare
     from explorer.store import requests
     from explorer.store.connection import open_writer
     from explorer.views.report_reader import read_shown, select
 
+    if until_settled and n is not None:
+        raise click.UsageError("--until-settled decides itself how many to draw; use --cap, not -n")
+    if cap is not None and not until_settled:
+        raise click.UsageError("--cap is for --until-settled")
     settings = read_settings(where)
     named_model(settings, model)
     sampling = settings.presets[
@@ -49,12 +75,20 @@ def command(
     target = n or settings.default_n
     with closing(open_writer(settings.workspace.cache)) as db:
         chosen = select(db, read_shown(db, settings), problems)
+        count = f"{len(chosen)} problem" + ("" if len(chosen) == 1 else "s")
+        if until_settled:
+            most = cap or DEFAULT_CAP
+            wishes = settle.ask(db, settings, model, chosen, sampling, most)
+            start_sampler(settings)
+            click.echo(f"Drawing until {count} are settled, at most {most:,} of each model.")
+            if wait:
+                settle.wait_and_tell(db, settings, wishes, chosen)
+            return
         asked = [
             requests.ask_for_completions(db, model, row.id, sampling, target, requests.BATCH)
             for row in chosen
         ]
         start_sampler(settings)
-        count = f"{len(chosen)} problem" + ("" if len(chosen) == 1 else "s")
         click.echo(f"Asked for {target} completions of {count} by {model} ({sampling.label()}).")
         if wait:
             wait_for(db, settings, asked)

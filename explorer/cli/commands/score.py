@@ -11,9 +11,9 @@ from explorer.cli.options import read_settings, workspace_option
 
 @click.command("score", short_help="Ask how likely a model finds another model's completions.")
 @workspace_option
-@click.option("-m", "--model", required=True, help="Which model scores (usually the base).")
+@click.option("-m", "--model", default="", help="Which model scores (usually the base).")
 @click.option(
-    "--of", "--arm", "of", required=True, metavar="MODEL|KEY", help="Whose completions: a model's"
+    "--of", "--arm", "of", default="", metavar="MODEL|KEY", help="Whose completions: a model's"
     " name, or the first letters of an arm's key where a model has several arms."
 )  # fmt: skip
 @click.option(
@@ -21,7 +21,7 @@ from explorer.cli.options import read_settings, workspace_option
     "--problem",
     "--problems",
     "problems",
-    required=True,
+    default="",
     metavar="NAMES",
     help="Problems: names or patterns ('trees-*'), a filter ('class:S base<5%'), or 'all'.",
 )
@@ -33,13 +33,30 @@ from explorer.cli.options import read_settings, workspace_option
     show_default=True,
     help="Most completions to score per problem and arm, the first ones.",
 )
+@click.option(
+    "--noise-floor",
+    is_flag=True,
+    help="Let each model (or -m) score its own samples instead: how far it disagrees with itself.",
+)
 @click.option("--wait", is_flag=True, help="Stay, show progress, and end when it is done.")
-def command(where: Path | None, model: str, of: str, problems: str, n: int, wait: bool) -> None:
+def command(
+    where: Path | None,
+    model: str,
+    of: str,
+    problems: str,
+    n: int,
+    noise_floor: bool,
+    wait: bool,
+) -> None:
     """Ask how likely a model finds another model's completions.
 
     Log-probability, rank and entropy of every token are stored, and colour the traces. What is
-    scored already is not scored again.
+    scored already is not scored again. With --noise-floor nothing needs to be named: a few
+    samples of every model are enough to tell what no difference between models may be read into.
     """
+    if noise_floor:
+        _noise_floor(where, model, of, problems, n, wait)
+        return
     from contextlib import closing
 
     from explorer.cli.asking import named_model, start_sampler, wait_for
@@ -50,6 +67,11 @@ def command(where: Path | None, model: str, of: str, problems: str, n: int, wait
     from explorer.views.report_reader import read_shown, select
     from explorer.views.selection import select_arms
 
+    missing = [
+        option for option, given in (("-m", model), ("--of", of), ("-p", problems)) if not given
+    ]
+    if missing:
+        raise click.UsageError(f"Missing option: {', '.join(missing)}.")
     settings = read_settings(where)
     named_model(settings, model)
     prepare(settings)
@@ -75,3 +97,31 @@ def command(where: Path | None, model: str, of: str, problems: str, n: int, wait
             wait_for(db, settings, asked)
         else:
             click.echo("`rlvr-explorer status` shows how far it is.")
+
+
+def _noise_floor(
+    where: Path | None, model: str, of: str, problems: str, n: int, wait: bool
+) -> None:
+    from contextlib import closing
+
+    from explorer.cli import noise_floor
+    from explorer.cli.asking import named_model, start_sampler, wait_for
+    from explorer.preparation import prepare
+    from explorer.store.connection import open_writer
+
+    if of:
+        raise click.UsageError("--noise-floor scores a model's own samples: leave --of out.")
+    settings = read_settings(where)
+    if model:
+        named_model(settings, model)
+    prepare(settings)
+    with closing(open_writer(settings.workspace.cache)) as db:
+        arms, asked = noise_floor.ask(db, settings, model, problems, n)
+        start_sampler(settings)
+        names = ", ".join(dict.fromkeys(arm.model.name for arm in arms))
+        click.echo(f"Asked {names} to score up to {n} of their own samples in {len(asked)} cells.")
+        if wait:
+            wait_for(db, settings, asked)
+            noise_floor.print_floors(db, arms)
+        else:
+            click.echo("`rlvr-explorer status` shows how far it is; `report` tells the floors.")

@@ -16,14 +16,18 @@ def command(where: Path | None, as_json: bool) -> None:
     """Print what the sampler is doing and what waits."""
     from contextlib import closing
 
+    from explorer.report.servers import print_servers, servers_as_list
     from explorer.report.status import as_dict, print_status
     from explorer.store.connection import open_reader
+    from explorer.views.servers import read_serving
     from explorer.views.status import read_status
 
     settings = read_settings(where)
     with closing(open_reader(settings.workspace.cache)) as db:
         found = read_status(db)
+    serving = read_serving(settings)
     if as_json:
-        print_json(as_dict(found))
+        print_json(as_dict(found) | {"servers": servers_as_list(serving)})
     else:
         print_status(found, settings.workspace.sampler_log)
+        print_servers(serving)

@@ -132,7 +132,11 @@ def row_strip(
     ]
     if layout.family:
         pieces.append((fit(one_line(line.problem.family), layout.family) + "  ", quiet))
-    pieces.append((fit(headline(line.problem.statement), layout.statement), text))
+    mark, colour = _image_mark(line)
+    if mark:
+        pieces.append((mark[: layout.statement], ink(palette.colour(colour), back)))
+    room = max(0, layout.statement - len(mark))
+    pieces.append((fit(headline(line.problem.statement), room), text))
     for position in range(layout.arms):
         pieces.append(("  ", text))
         pieces += _arm(
@@ -141,6 +145,13 @@ def row_strip(
     if layout.letter:
         pieces.append(_letter(line, layout, palette, back))
     return strip_of(pieces, layout.width, ground)
+
+
+def _image_mark(line: ProblemLine) -> tuple[str, str]:
+    """What stands before the statement of a problem with images, and its colour."""
+    if line.fault:
+        return f"✗ image {line.fault} ", "wrong"
+    return ("▣ ", "accent") if line.problem.images else ("", "")
 
 
 def _arm(
@@ -156,7 +167,7 @@ def _arm(
     number = ink(palette.faint if zero else palette.text, back)
     pieces = [
         (fit(_counts(cell), layout.counts[position], "right"), quiet),
-        ("?" if cell.undecided else " ", ink(palette.faint, back)),
+        (_doubt(cell), ink(palette.faint, back)),
         (fit(percent(rate), RATE, "right"), number),
     ]
     if layout.bar:
@@ -164,6 +175,11 @@ def _arm(
         drawn, rest = bar(rate, layout.bar)
         pieces += [(" " + drawn, colour), (rest, ink(palette.line, back))]
     return pieces
+
+
+def _doubt(cell: Tally) -> str:
+    """One sign behind the counts: undecided samples, or verifiers that disagree."""
+    return "?" if cell.undecided else "≠" if cell.disagreed else " "
 
 
 def _letter(line: ProblemLine, layout: Layout, palette: Palette, back: str) -> tuple[str, Style]:

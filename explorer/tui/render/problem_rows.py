@@ -50,7 +50,7 @@ def statement_rows(page: ProblemPage, width: int, raw: bool) -> list[Pieces]:
             facts += [("  ·  ", "faint"), (f"{label} ", "muted"), (one_line(value), "text")]
     if raw:
         facts += [("  ·  ", "faint"), ("source shown", "accent")]
-    rows += [[], *_folded(facts, width)]
+    rows += [[], *folded(facts, width)]
     return rows
 
 
@@ -70,7 +70,7 @@ def verdict_rows(page: ProblemPage, width: int) -> list[Pieces]:
     parts += [(remark, "muted") for remark in verdict.remarks]
     for text, name in parts:
         pieces += [("  ·  ", "faint"), (text, name)]
-    return _folded(pieces, width)
+    return folded(pieces, width)
 
 
 def arm_rows(page: ProblemPage, width: int) -> list[Pieces]:
@@ -103,6 +103,7 @@ def _arm_columns(page: ProblemPage, width: int) -> list[Column]:
         (f"pass@{max(ks)}" if same else "pass@n/2", partial(_at_k, named=not same), "right"),
         ("95%", _interval, "right"),
         ("undecided", lambda arm: _quiet(arm.tally.undecided), "right"),
+        *_doubts(page),
         ("cut", lambda arm: _quiet(arm.cut), "right"),
         ("PPL", _perplexity, "right"),
         ("recorded", lambda arm: (count(arm.tally.recorded), "muted"), "right"),
@@ -110,6 +111,16 @@ def _arm_columns(page: ProblemPage, width: int) -> list[Column]:
         ("engine", _engine, "left"),
     ]
     return [(title, [make(arm) for arm in page.arms], align) for title, make, align in makers]
+
+
+def _doubts(page: ProblemPage) -> list[tuple[str, Callable[[PageArm], Cell], str]]:
+    """Columns that appear where there is something in them."""
+    columns: list[tuple[str, Callable[[PageArm], Cell], str]] = []
+    if any(arm.tally.disagreed for arm in page.arms):
+        columns.append(("disagree", lambda arm: _quiet(arm.tally.disagreed), "right"))
+    if any(arm.tally.overridden for arm in page.arms):
+        columns.append(("overridden", lambda arm: _quiet(arm.tally.overridden), "right"))
+    return columns
 
 
 def _model(arm: PageArm, limit: int) -> Cell:
@@ -321,7 +332,7 @@ def _failure_rows(request: RequestRow, colour: str, width: int) -> list[Pieces]:
     return rows
 
 
-def _folded(pieces: Sequence[tuple[str, str]], width: int) -> list[Pieces]:
+def folded(pieces: Sequence[tuple[str, str]], width: int) -> list[Pieces]:
     """Pieces laid out over as many lines as they need; a piece that is too long is wrapped."""
     rows: list[list[tuple[str, str]]] = [[]]
     used = 0

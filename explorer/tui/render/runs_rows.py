@@ -13,6 +13,7 @@ from explorer.views.text import one_line
 
 if TYPE_CHECKING:
     from explorer.views.runs import ModelLine, QueueLine, Runs
+    from explorer.views.servers import ServerLine, Serving
 
 Table = Sequence[tuple[str, Sequence[tuple[str, str]], str]]
 """Columns: title, cells as (text, colour), alignment."""
@@ -38,8 +39,8 @@ def table_rows(columns: Table, width: int) -> list[Pieces]:
     return [header, *rows]
 
 
-def runs_rows(runs: Runs, now: float, width: int) -> list[Pieces]:
-    """All sections."""
+def runs_rows(runs: Runs, now: float, width: int, serving: Serving | None = None) -> list[Pieces]:
+    """All sections; that of the servers only where there are some."""
     return [
         *_section("Sampler"),
         *_sampler(runs, now, width),
@@ -50,6 +51,7 @@ def runs_rows(runs: Runs, now: float, width: int) -> list[Pieces]:
         [],
         *_section("Models"),
         *_models(runs, width),
+        *_servers(serving, now, width),
         [],
         *_section("Arms", "completions are pooled within one of these, never across"),
         *_arms(runs, width),
@@ -113,7 +115,7 @@ def _queue(lines: Sequence[QueueLine], width: int) -> list[Pieces]:
 
 
 def _progress(line: QueueLine) -> str:
-    if line.request.kind == "score":
+    if line.request.kind in ("score", "judge"):
         return f"≤{line.request.n}" if line.request.completion_id is None else "1"
     return f"{'–' if line.have is None else line.have}/{line.request.n}"
 
@@ -173,6 +175,36 @@ def _models(runs: Runs, width: int) -> list[Pieces]:
         ],
         width,
     )
+
+
+def _servers(serving: Serving | None, now: float, width: int) -> list[Pieces]:
+    from explorer.views.numbers import age
+
+    if serving is None or not serving.servers:
+        return []
+    lines = serving.servers
+    rows = [[], *_section("Servers", "vLLM, started by the sampler; `models stop` ends them")]
+    if serving.plan:
+        rows += [[(f" {part}", "muted")] for part in wrap(one_line(serving.plan), width - 2)[:3]]
+    rows += table_rows(
+        [
+            ("serves", [(one_line(" + ".join(line.models), 32), "text") for line in lines], "left"),
+            ("state", [(one_line(line.state, 48), _server_colour(line)) for line in lines], "left"),
+            ("process", [(str(line.pid or "–"), "muted") for line in lines], "right"),
+            ("port", [(str(line.port), "muted") for line in lines], "right"),
+            ("started", [(age(max(0.0, now - line.started)), "muted") for line in lines], "left"),
+            ("memory", [(one_line(line.memory, 64), "text") for line in lines], "left"),
+            ("log", [(one_line(line.log.name, 40), "faint") for line in lines], "left"),
+        ],
+        width,
+    )
+    return rows
+
+
+def _server_colour(line: ServerLine) -> str:
+    if line.state.startswith(("failed", "gone")):
+        return "wrong"
+    return "right" if line.state == "ready" else "accent" if line.running else "muted"
 
 
 def _or_dash(text: str) -> str:

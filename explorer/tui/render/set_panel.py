@@ -24,6 +24,8 @@ def panel_title(panel: SetPanel) -> tuple[Pieces, Pieces]:
         what += " shown"
     if curves.left_out:
         what += f", {curves.left_out} sampled too little"
+    if panel.crossing is not None:
+        what += f"  ·  {panel.crossing.sentence()}"
     left = [("pass@k  ", "strong bold"), (what, "muted")]
     return left, [("⣿ 95% over problems   ⠒⠂⠒ k > n/2", "faint")]
 

@@ -21,6 +21,7 @@ from explorer.tui.widgets.line import Line, Pieces
 if TYPE_CHECKING:
     from explorer.tui.app import ExplorerApp
     from explorer.views.activity import Activity
+    from explorer.views.saved_view import SavedView
 
 WIDTHS: Final = ((0, "-tiny"), (60, "-narrow"), (100, "-normal"), (150, "-wide"))
 HEIGHTS: Final = ((0, "-flat"), (16, "-short"), (30, "-tall"), (44, "-high"))
@@ -41,6 +42,15 @@ class FrameScreen(Screen[None]):
             "Back",
             id="screen.back",
             tooltip="Back, or quit from the list",
+            group=APP,
+        ),
+        Binding(
+            "X",
+            "save_view",
+            "Save view",
+            show=False,
+            id="screen.save",
+            tooltip="Write this screen as SVG and its data as JSONL into exports/",
             group=APP,
         ),
     ]
@@ -134,6 +144,17 @@ class FrameScreen(Screen[None]):
             if error.hint:
                 pieces.append((f"  {one_line(error.hint)}", "muted"))
             banner.say(pieces)
+
+    def saved_view(self) -> SavedView:
+        """What `X` writes besides the picture; screens say what they show."""
+        from explorer.views.saved_view import SavedView
+
+        return SavedView(type(self).__name__.removesuffix("Screen").lower())
+
+    def action_save_view(self) -> None:
+        from explorer.tui.saving import save_view
+
+        save_view(self.explorer, self.saved_view())
 
     def action_back(self) -> None:
         self.explorer.pop_screen()

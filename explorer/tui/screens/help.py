@@ -49,7 +49,10 @@ def help_rows(screen: Screen[object]) -> list[Pieces]:
 
 _LEGEND: list[Pieces] = [
     [("What the marks mean", "strong bold")],
-    [("  c/n    ", "accent"), ("correct of graded samples; ? = some are undecided", "muted")],
+    [
+        ("  c/n    ", "accent"),
+        ("correct of graded samples; ? some undecided, ≠ verifiers disagree", "muted"),
+    ],
     [("  P      ", "right bold"), ("preserved: base and RL both solved it at least once", "muted")],
     [("  E      ", "rl bold"), ("expanded: only RL did", "muted")],
     [("  S      ", "base bold"), ("shrunk: only base did", "muted")],

@@ -13,6 +13,8 @@ from textual.containers import Container, VerticalScroll
 from textual.events import Resize
 
 from explorer.tui.keys import GO, MOVE, SAMPLE, VIEW
+from explorer.tui.render.luck_rows import cot_rows
+from explorer.tui.render.parity_rows import pair_rows, parity_rows
 from explorer.tui.render.problem_rows import (
     answer_rows,
     arm_rows,
@@ -21,23 +23,35 @@ from explorer.tui.render.problem_rows import (
     statement_rows,
     verdict_rows,
 )
+from explorer.tui.render.sureness_rows import sureness_rows
+from explorer.tui.screens.diversity import diversity_page
 from explorer.tui.screens.frame import FrameScreen
 from explorer.tui.screens.text import TextScreen
 from explorer.tui.widgets.chart import CurveChart
 from explorer.tui.widgets.line import Line, Pieces
+from explorer.tui.widgets.pictures import Pictures, Wanted
 from explorer.tui.widgets.rows import Rows
-from explorer.views.text import lines_of, one_line
+from explorer.views.text import one_line
 
 if TYPE_CHECKING:
     from explorer.core.arm import Sampling
     from explorer.settings import Settings
-    from explorer.tui.screens.sample import Wanted
+    from explorer.tui.screens.sample import Wanted as WantedSamples
     from explorer.views.arms import ArmColumn, ArmPick
+    from explorer.views.diversity import Diversity
     from explorer.views.pace import Pace
-    from explorer.views.problem_page import ArmPrompt, Live, ProblemPage
+    from explorer.views.parity import Parity, ParitySubject
+    from explorer.views.problem_page import Live, ProblemPage
+    from explorer.views.prompts import Prompts
+    from explorer.views.sureness import Sureness
 
 CRUMBS_FROM = 100
 """Width from which the title says where the problem comes from."""
+
+LEAST_IMAGE_ROWS = 6
+
+IMAGES_SHOWN = 3
+"""Images beneath the statement; the viewer has all."""
 
 TRACES_SHOWN = 3
 """Columns of the Traces screen."""
@@ -62,16 +76,28 @@ class ProblemScreen(FrameScreen):
                 tooltip="Ask for twice as many completions of every arm shown"),
         Binding("S", "ask", "Sample …", id="problem.ask", group=SAMPLE, show=False,
                 tooltip="Choose how many completions, and with which settings"),
+        Binding("u", "settle", "Until settled", show=False, id="problem.settle", group=SAMPLE,
+                tooltip="Sample base and the compared model until it is settled which is better"),
         Binding("x", "cancel", "Cancel", id="problem.cancel", group=SAMPLE,
                 tooltip="Stop drawing for this problem; what is stored stays"),
         Binding("n,right,right_square_bracket", "step(1)", "Next", key_display="n", group=GO,
                 id="problem.next", tooltip="Next problem of the list"),
         Binding("N,left,left_square_bracket", "step(-1)", "Previous", show=False, group=GO,
                 id="problem.previous", tooltip="Previous problem of the list"),
+        Binding("i", "images", "Images", id="problem.images", group=VIEW,
+                tooltip="The problem's images, as large as the terminal allows"),
         Binding("p", "prompt", "Prompt", id="problem.prompt", group=VIEW,
-                tooltip="The exact prompt of every arm, as it is sent"),
+                tooltip="The prompt of every arm, as sent or as it would be"),
+        Binding("e", "parity", "Parity", show=False, id="problem.parity", group=VIEW,
+                tooltip="What differs between the arms besides their weights"),
+        Binding("l", "review", "Was it luck?", show=False, id="problem.review", group=GO,
+                tooltip="Review the reasoning of this problem's right answers, blind"),
+        Binding("y", "diversity", "Diversity", show=False, id="problem.diversity", group=VIEW,
+                tooltip="How varied each arm's answers are, and how steadily it is right"),
         Binding("m", "source", "Source", id="problem.source", show=False, group=VIEW,
                 tooltip="The statement as the dataset has it, LaTeX and all"),
+        Binding("ctrl+f", "search", "Search", show=False, id="problem.search", group=GO,
+                tooltip="Search the texts of all completions of this problem"),
         Binding("j,down", "scroll(1)", "Down", show=False, id="problem.down", group=MOVE),
         Binding("k,up", "scroll(-1)", "Up", show=False, id="problem.up", group=MOVE),
         Binding("space,pagedown", "page(1)", "Page down", show=False, id="problem.page",
@@ -87,6 +113,9 @@ class ProblemScreen(FrameScreen):
         self.problem_id = problem_id
         self.page: ProblemPage | None = None
         self.live: Live | None = None
+        self.parity: Parity | None = None
+        self.sureness: Sureness | None = None
+        self._parity_of: ParitySubject | None = None
         self._ids = ids
         self._pick = pick
         self._raw = False
@@ -96,7 +125,9 @@ class ProblemScreen(FrameScreen):
     def compose_body(self) -> ComposeResult:
         with VerticalScroll(id="page"):
             yield Rows(id="statement")
+            yield Pictures(self.explorer.gallery, id="pictures")
             yield Rows(id="verdict")
+            yield Rows(id="sureness")
             yield Rows(id="arms")
             with Container(id="figures"):
                 with Container(id="chart-box"):
@@ -104,6 +135,12 @@ class ProblemScreen(FrameScreen):
                     yield CurveChart(id="problem-chart")
                 yield Rows(id="answers")
         yield Rows(id="live")
+
+    def action_search(self) -> None:
+        from explorer.tui.screens.search import SearchScreen
+
+        dataset = self.page.row.problem.dataset if self.page else ""
+        self.app.push_screen(SearchScreen(dataset, self.problem_id))
 
     def watch_cache(self) -> None:
         from explorer.views.problem_page import LiveSubject, PageSubject
@@ -118,10 +155,37 @@ class ProblemScreen(FrameScreen):
             if page.row.id == self.problem_id:
                 self.page = page
                 self._draw()
+                self._watch_parity(page)
+                self.refresh_bindings()
         elif key == "live":
             self._take_live(cast("Live", value))
         elif key == "prompt":
-            self._show_prompts(cast("tuple[ArmPrompt, ...]", value))
+            self._show_prompts(cast("Prompts", value))
+        elif key == "parity":
+            self.parity = cast("Parity", value)
+            self._draw()
+        elif key == "diversity":
+            self.explorer.reader.forget(self, "diversity")
+            self.app.push_screen(diversity_page(cast("Diversity", value)))
+        elif key == "sureness":
+            self.sureness = cast("Sureness", value)
+            self._draw()
+
+    def _watch_parity(self, page: ProblemPage) -> None:
+        """Once the page is there: parity takes longer, and nobody waits for it."""
+        from explorer.views.parity import ParitySubject
+        from explorer.views.sureness import SurenessSubject
+
+        subject = ParitySubject(self.settings, page.row.problem.dataset, self._pick, page.row.id)
+        self.explorer.reader.watch(self, "parity", subject)
+        sure = SurenessSubject(self.settings, page.row.id, self._pick)
+        self.explorer.reader.watch(self, "sureness", sure)
+
+    def on_screen_suspend(self) -> None:
+        self.query_one("#pictures", Pictures).refresh()  # pixels would show through a dialogue
+
+    def on_screen_resume(self) -> None:
+        self.query_one("#pictures", Pictures).refresh()
 
     def on_resize(self, event: Resize) -> None:
         self.call_after_refresh(self._draw)
@@ -132,8 +196,13 @@ class ProblemScreen(FrameScreen):
             return
         width = self.query_one("#page").scrollable_content_region.width or self.size.width
         self.query_one("#statement", Rows).say(statement_rows(page, width, self._raw))
+        self._show_images(page, width)
         self.query_one("#verdict", Rows).say(verdict_rows(page, width))
-        self.query_one("#arms", Rows).say(arm_rows(page, width))
+        sure = self.sureness if self.sureness and self.sureness.problem_id == page.row.id else None
+        self.query_one("#sureness", Rows).say(sureness_rows(sure, width))
+        self.query_one("#arms", Rows).say(
+            [*arm_rows(page, width), *cot_rows(page.luck, width), *pair_rows(self.parity)]
+        )
         answers = self.query_one("#answers", Rows)
         room = answers.size.width or (width if width < 100 else width // 2 - 2)
         answers.say(answer_rows(page, room))
@@ -143,6 +212,12 @@ class ProblemScreen(FrameScreen):
         )
         self._say_where(page)
         self._draw_live()
+
+    def _show_images(self, page: ProblemPage, width: int) -> None:
+        images = page.row.problem.images
+        rows = max(LEAST_IMAGE_ROWS, self.size.height * 2 // 5)
+        wanted = Wanted(images[:IMAGES_SHOWN], min(width - 2, 110), rows, 1, len(images))
+        self.query_one("#pictures", Pictures).show(wanted)
 
     def _say_where(self, page: ProblemPage) -> None:
         from explorer.views.numbers import count, plural
@@ -162,6 +237,9 @@ class ProblemScreen(FrameScreen):
             f"{count(sum(tally.undecided for tally in tallies))} undecided",
             f"{count(sum(tally.recorded for tally in tallies))} recorded",
         ]
+        disagreed = sum(tally.disagreed for tally in tallies)
+        if disagreed:
+            parts.append(f"{count(disagreed)} where verifiers disagree")
         ungraded = sum(tally.ungraded for tally in tallies)
         if ungraded:
             parts.append(f"{count(ungraded)} not yet graded")
@@ -219,6 +297,20 @@ class ProblemScreen(FrameScreen):
         self._raw = not self._raw
         self._draw()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Whether a key does anything here; what does not is left out of the key line."""
+        if action == "images":
+            return self.page is not None and bool(self.page.row.problem.images)
+        return super().check_action(action, parameters)
+
+    def action_images(self) -> None:
+        from explorer.tui.screens.pictures import PicturesScreen
+
+        if self.page is not None:
+            problem = self.page.row.problem
+            title = f"{problem.dataset}/{problem.name}"
+            self.app.push_screen(PicturesScreen(title, problem.images))
+
     def action_traces(self) -> None:
         if self.page is None:
             return
@@ -264,7 +356,7 @@ class ProblemScreen(FrameScreen):
         models = one_line(", ".join(column.name for column in columns))
         self.app.push_screen(SampleScreen(models, proposed, presets), self._asked)
 
-    def _asked(self, wanted: Wanted | None) -> None:
+    def _asked(self, wanted: WantedSamples | None) -> None:
         from dataclasses import replace
 
         if wanted is None or self.page is None:
@@ -292,31 +384,50 @@ class ProblemScreen(FrameScreen):
         said = f"Asked for {n:,} completions of {', '.join(models)}."
         self.explorer.ask(said, job, then_sample=True)
 
+    def action_settle(self) -> None:
+        from explorer.tui.screens.settle import offer
+
+        if self.page is not None:
+            offer(self.explorer, self.page, self.sureness)
+
     def action_cancel(self) -> None:
         self.explorer.ask("Cancelled; what is stored stays.", partial(_cancel, self.problem_id))
 
     def action_prompt(self) -> None:
-        from explorer.views.problem_page import PromptSubject
+        from explorer.views.prompts import PromptsSubject
 
         if self.page is not None:
             columns = tuple(arm.column for arm in self.page.arms)
-            subject = PromptSubject(self.problem_id, columns)
+            subject = PromptsSubject(self.problem_id, columns)
             self.explorer.reader.watch(self, "prompt", subject)
 
-    def _show_prompts(self, prompts: tuple[ArmPrompt, ...]) -> None:
+    def _show_prompts(self, prompts: Prompts) -> None:
+        from explorer.tui.screens.prompt import PromptScreen
 
         self.explorer.reader.forget(self, "prompt")
-        rows: list[Pieces] = []
-        for one in prompts:
-            mark, name = one.column.mark, one_line(one.column.name)
-            head: Pieces = [(f"{mark.marker} {name}", f"{mark.colour} bold")]
-            if one.prompt is None:
-                rows += [[*head, ("  not drawn yet, so not rendered yet", "muted")], []]
-                continue
-            rows.append([*head, (f"  {len(one.prompt.ids)} tokens", "muted")])
-            rows += [[(line, "text")] for line in lines_of(one.prompt.text)]
-            rows.append([])
-        self.app.push_screen(TextScreen("The exact prompt", rows))
+        self.app.push_screen(PromptScreen(self.settings, prompts))
+
+    def action_diversity(self) -> None:
+        from explorer.views.diversity import DiversitySubject
+
+        subject = DiversitySubject(self.settings, "", (self.problem_id,), self._pick)
+        self.explorer.reader.watch(self, "diversity", subject)
+
+    def action_parity(self) -> None:
+        if self.parity is None:
+            self.notify("The arms are being compared; in a moment.", markup=False, timeout=2)
+            return
+        self.app.push_screen(TextScreen("Parity of the arms", parity_rows(self.parity)))
+
+    def action_review(self) -> None:
+        from explorer.settings.author import reviewer_of
+        from explorer.tui.screens.review import ReviewScreen
+        from explorer.views.review_queue import QueuePick
+
+        if self.page is not None:
+            who, dataset = reviewer_of(self.settings), self.page.row.problem.dataset
+            pick = QueuePick(who, dataset, problem_ids=(self.problem_id,))
+            self.app.push_screen(ReviewScreen(self.settings, pick))
 
     def action_scroll(self, step: int) -> None:
         self.query_one("#page", VerticalScroll).scroll_relative(y=step, animate=False)

@@ -10,6 +10,8 @@ from textual.containers import Horizontal, Vertical
 
 from explorer.errors import ExplorerError
 from explorer.tui.keys import APP, GO, VIEW
+from explorer.tui.render.parity_rows import parity_mark, parity_rows
+from explorer.tui.screens.diversity import diversity_page
 from explorer.tui.screens.frame import FrameScreen
 from explorer.tui.widgets.chart import CurveChart
 from explorer.tui.widgets.filter_bar import FilterBar
@@ -20,6 +22,9 @@ from explorer.tui.widgets.rows import Rows
 if TYPE_CHECKING:
     from explorer.settings import Settings
     from explorer.views.arms import ArmPick
+    from explorer.views.diversity import Diversity
+    from explorer.views.links import TraceLink
+    from explorer.views.parity import Parity, ParitySubject
     from explorer.views.problem_list import Order
     from explorer.views.set_snapshot import SetCache, SetList, SetPanel
 
@@ -48,6 +53,14 @@ class ProblemsScreen(FrameScreen):
                 tooltip="Show or hide the set's pass@k curves and 2×2"),
         Binding("a", "settings", "Settings", id="problems.arms", group=VIEW,
                 tooltip="Choose the sampling settings whose arms are shown"),
+        Binding("e", "parity", "Parity", show=False, id="problems.parity", group=VIEW,
+                tooltip="What differs between the arms besides their weights"),
+        Binding("y", "diversity", "Diversity", show=False, id="problems.diversity", group=VIEW,
+                tooltip="How varied each arm's answers are over the problems shown, and Cover@τ"),
+        Binding("ctrl+f", "search", "Search", show=False, id="problems.search", group=GO,
+                tooltip="Search the texts of all completions of the dataset"),
+        Binding("S", "study", "Study", id="problems.study", group=GO,
+                tooltip="The whole set: Δ_SE, crossing, coverage, histogram, perplexity, series"),
         Binding("d", "dataset", "Dataset", id="problems.dataset", group=GO,
                 tooltip="Go to another dataset"),
         Binding("q,backspace,escape", "back", "Quit", id="screen.back", group=APP,
@@ -59,13 +72,16 @@ class ProblemsScreen(FrameScreen):
         self.settings = settings
         self.shown: SetList | None = None
         self.panel: SetPanel | None = None
+        self.parity: Parity | None = None
         self.filter_text = ""
         self._link = link
-        self._dataset = link.rpartition("/")[0]
+        self._trace_link: TraceLink | None = None
+        self._dataset = link  # the view finds the dataset in it
         self._pick: ArmPick | None = None
         self._order: Order | None = None
         self._cache: SetCache | None = None
         self._panel_wanted: bool | None = None
+        self._parity_of: ParitySubject | None = None
         self.trail = [("  Problems", "strong")]
 
     def compose_body(self) -> ComposeResult:
@@ -85,6 +101,11 @@ class ProblemsScreen(FrameScreen):
         from explorer.views.problem_list import Order
         from explorer.views.set_snapshot import SetCache, SetSubject
 
+        if self._link and self._trace_link is None:
+            from explorer.views.links import split_link
+
+            self._link, self._trace_link = split_link(self._link)
+            self._dataset = self._link
         self._cache = self._cache or SetCache()
         self._pick = self._pick or ArmPick()
         self._order = self._order or Order()
@@ -100,6 +121,13 @@ class ProblemsScreen(FrameScreen):
         self.explorer.reader.watch(self, "set", subject)
 
     def take(self, key: str, value: object) -> None:
+        if key == "parity":
+            self.parity = cast("Parity", value)
+            if self.shown is not None:
+                self._say_counts(self.shown)
+        if key == "diversity":
+            self.explorer.reader.forget(self, "diversity")
+            self.app.push_screen(diversity_page(cast("Diversity", value)))
         if key != "set":
             return
         if hasattr(value, "lines"):
@@ -111,6 +139,7 @@ class ProblemsScreen(FrameScreen):
         self.shown = shown
         self._dataset = shown.dataset
         self.query_one(ProblemTable).show_list(shown)
+        self._watch_parity(shown)
         trail: Pieces = [("  Problems", "strong")]
         if shown.dataset:
             trail = [*trail, (f"  {shown.dataset}", "text")]
@@ -122,6 +151,16 @@ class ProblemsScreen(FrameScreen):
         if self._link and shown.lines:
             self._follow_link(shown)
 
+    def _watch_parity(self, shown: SetList) -> None:
+        """Once the list is there: parity takes longer, and nobody waits for it."""
+        from explorer.views.arms import ArmPick
+        from explorer.views.parity import ParitySubject
+
+        subject = ParitySubject(self.settings, shown.dataset, self._pick or ArmPick())
+        if shown.lines and subject != self._parity_of:
+            self._parity_of, self.parity = subject, None
+            self.explorer.reader.watch(self, "parity", subject)
+
     def _take_panel(self, panel: SetPanel) -> None:
         from explorer.tui.render.set_panel import coverage_rows, panel_title
 
@@ -131,11 +170,11 @@ class ProblemsScreen(FrameScreen):
         self.query_one("#coverage", Rows).say(coverage_rows(panel.coverage))
 
     def _say_counts(self, shown: SetList) -> None:
-        order: Pieces = ()
+        order = [*parity_mark(self.parity)]
         if shown.order.key != "file" or shown.order.reverse:
             key = "file order" if shown.order.key == "file" else shown.order.key
             arrow = "descending" if shown.order.reverse else "ascending"
-            order = [(f"by {key}, {arrow}", "muted")]
+            order = [(f"by {key}, {arrow}", "muted"), *([("  ", "muted")] if order else []), *order]
         self.say_status([(shown.counts.sentence(), "muted")], order)
 
     def _say_message(self) -> None:
@@ -188,18 +227,28 @@ class ProblemsScreen(FrameScreen):
         self.app.push_screen(screen)
 
     def _follow_link(self, shown: SetList) -> None:
-        name = self._link.rpartition("/")[2]
-        self._link = ""
+        link, self._link = self._link, ""
+        name = link.removeprefix(f"{shown.dataset}/")
         for line in shown.lines:
-            if line.problem.name == name:
+            if line.problem.name in (name, link):
                 self.query_one(ProblemTable).go_to(line.id)
                 self._open(line.id)
+                if self._trace_link is not None:
+                    from explorer.tui.places import open_link
+
+                    open_link(self.explorer, self._trace_link)
                 return
         self.notify(f"There is no problem '{name}' here.", severity="warning", markup=False)
 
     def go_to(self, problem_id: int) -> None:
         """Put the cursor on the problem that was looked at last."""
         self.query_one(ProblemTable).go_to(problem_id)
+
+    def action_search(self) -> None:
+        from explorer.tui.screens.search import SearchScreen
+
+        if self.shown is not None:
+            self.app.push_screen(SearchScreen(self.shown.dataset))
 
     def action_filter(self) -> None:
         self.query_one(FilterBar).edit(self.filter_text)
@@ -234,6 +283,31 @@ class ProblemsScreen(FrameScreen):
     def action_panel(self) -> None:
         self._panel_wanted = not self._panel_shown()
         self._show_panel()
+
+    def action_parity(self) -> None:
+        from explorer.tui.screens.text import TextScreen
+
+        if self.parity is not None:
+            self.app.push_screen(TextScreen("Parity of the arms", parity_rows(self.parity)))
+
+    def action_diversity(self) -> None:
+        from explorer.views.diversity import DiversitySubject
+
+        if self.shown is None or self._pick is None or not self.shown.lines:
+            return
+        ids = tuple(line.id for line in self.shown.lines)
+        subject = DiversitySubject(self.settings, self.shown.dataset, ids, self._pick)
+        self.explorer.reader.watch(self, "diversity", subject)
+
+    def action_study(self) -> None:
+        from explorer.tui.screens.study import StudyScreen
+        from explorer.views.set_snapshot import SetSubject
+
+        if self.shown is None or self._cache is None or self._pick is None:
+            return
+        dataset, text = self.shown.dataset, self.filter_text
+        subject = SetSubject(self.settings, self._cache, dataset, self._pick, text)
+        self.app.push_screen(StudyScreen(subject))
 
     def action_dataset(self) -> None:
         if self.shown is None or len(self.shown.datasets) < 2:

@@ -20,6 +20,7 @@ from explorer.views.text import one_line
 
 if TYPE_CHECKING:
     from explorer.views.runs import LogTail, Runs
+    from explorer.views.servers import Serving
 
 LOG_EVERY_S = 1.0
 """How often the end of the log is read; it repaints only if it grew."""
@@ -47,6 +48,7 @@ class RunsScreen(FrameScreen):
         super().__init__()
         self.runs: Runs | None = None
         self.log_tail: LogTail | None = None
+        self.serving: Serving | None = None
         self._log_name = ""
         self.trail = [("  Runs", "strong")]
 
@@ -69,16 +71,20 @@ class RunsScreen(FrameScreen):
 
     def _read_log(self) -> None:
         from explorer.views.runs import LogSubject
+        from explorer.views.servers import ServingSubject
 
         if self.is_current:
             subject = LogSubject(self.explorer.settings.workspace.logs, self._log_name)
             self.explorer.reader.watch(self, "log", subject)
+            self.explorer.reader.watch(self, "servers", ServingSubject(self.explorer.settings))
 
     def take(self, key: str, value: object) -> None:
         if key == "runs":
             self.runs = cast("Runs", value)
         elif key == "log":
             self.log_tail = cast("LogTail", value)
+        elif key == "servers":
+            self.serving = cast("Serving", value)
         self._draw()
 
     def on_resize(self, event: Resize) -> None:
@@ -92,7 +98,7 @@ class RunsScreen(FrameScreen):
         if self.runs is not None:
             page = self.query_one("#runs-page", VerticalScroll)
             width = page.scrollable_content_region.width or self.size.width
-            rows = runs_rows(self.runs, self.explorer.clock(), width)
+            rows = runs_rows(self.runs, self.explorer.clock(), width, self.serving)
             self.query_one("#runs", Rows).say(rows)
         tail = self.log_tail
         if tail is None:

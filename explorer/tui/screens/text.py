@@ -27,6 +27,7 @@ class TextScreen(ModalScreen[None]):
     Args:
         title: what it is.
         rows: pieces of one line each; long lines are wrapped, in the style of their last piece.
+        hint: the keys, in a line.
     """
 
     AUTO_FOCUS = "VerticalScroll"
@@ -42,23 +43,31 @@ class TextScreen(ModalScreen[None]):
         Binding("G", "edge(1)", "End", show=False, id="text.end", group=MOVE),
     ]  # fmt: skip
 
-    def __init__(self, title: str, rows: Sequence[Pieces]) -> None:
+    def __init__(
+        self, title: str, rows: Sequence[Pieces], hint: str = "j k scroll · q back"
+    ) -> None:
         super().__init__()
         self._title = title
         self._rows = rows
+        self._hint = hint
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="page"):
             yield Static(self._title, classes="dialog-title", markup=False)
             with VerticalScroll():
                 yield Rows(id="text-rows")
-            yield Static("j k scroll · q back", classes="dialog-hint", markup=False)
+            yield Static(self._hint, classes="dialog-hint", markup=False)
 
     def on_mount(self) -> None:
         self._lay_out()
 
     def on_resize(self) -> None:
         self._lay_out()
+
+    def retitle(self, title: str) -> None:
+        """Say that this is something else."""
+        self._title = title
+        self.query_one(".dialog-title", Static).update(title)
 
     def show(self, rows: Sequence[Pieces]) -> None:
         """Show other text."""
@@ -93,6 +102,8 @@ def _folded(row: Pieces, width: int) -> list[Pieces]:
     if sum(cell_len(text) for text, _ in row) <= width:
         return [row]
     *head, (text, name) = row
+    if not head:
+        return [[(line, name)] for line in wrap(text, width)]
     indent = sum(cell_len(part) for part, _ in head)
     if width - indent < LEAST_COLUMN:
         whole = "".join(part for part, _ in row)

@@ -22,16 +22,19 @@ from explorer.store.requests import ask_for_scores
 from explorer.store.rows import ProblemRow, TraceRow
 from explorer.tui import clipboard
 from explorer.tui.keys import GO, MOVE, SAMPLE, VIEW
-from explorer.tui.screens.frame import FrameScreen
+from explorer.tui.screens.traces_reading import ReadingScreen
 from explorer.tui.widgets.fact_lines import FactLines
 from explorer.tui.widgets.legend import LegendLine
 from explorer.tui.widgets.token_view import TokenView
 from explorer.tui.widgets.trace_column import TraceColumn
+from explorer.views.branches import Branches, BranchesSubject
 from explorer.views.latex import readable
+from explorer.views.noise import threshold_of
 from explorer.views.numbers import plural
 from explorer.views.overlay import Overlay
 from explorer.views.palette import arm_marks
 from explorer.views.text import lines_of, one_line
+from explorer.views.trace_branches import branch_facts
 from explorer.views.trace_facts import Fact, fit, inspect, token_line
 from explorer.views.trace_samples import SampleFilter
 from explorer.views.trace_snapshot import Cells, CellsSubject, ScoringSubject, TraceSubject
@@ -45,7 +48,7 @@ NARROWEST_COLUMN = 40
 MOST_COLUMNS = 3
 
 
-class TracesScreen(FrameScreen):
+class TracesScreen(ReadingScreen):
     """The viewer.
 
     Args:
@@ -65,6 +68,8 @@ class TracesScreen(FrameScreen):
                 tooltip="Step through right samples only"),
         Binding("w", "choose('wrong')", "Wrong", group=GO, id="traces.wrong",
                 tooltip="Step through wrong samples only"),
+        Binding("d", "choose('disagree')", "Disagree", group=GO, id="traces.disagree", show=False,
+                tooltip="Step through samples that the verifiers disagree on"),
         Binding("a", "choose('all')", "All", group=GO, id="traces.all",
                 tooltip="Step through all samples"),
         Binding("o", "cycle", "Overlay", group=VIEW, id="traces.overlay",
@@ -82,6 +87,14 @@ class TracesScreen(FrameScreen):
                 tooltip="Score this sample under its base model"),
         Binding("B", "score(True)", "Score all", show=False, group=SAMPLE, id="traces.score.all",
                 tooltip="Score all of the column's samples under its base model"),
+        Binding("v", "override", "Verdict", group=SAMPLE, id="traces.override",
+                tooltip="Say that this sample is correct or wrong, over the verifier"),
+        Binding("e", "evidence", "Evidence", group=GO, id="traces.evidence",
+                tooltip="Could the base have drawn this? Support and likelihood"),
+        Binding("c", "fork", "Go on", show=False, group=SAMPLE, id="traces.fork",
+                tooltip="Let a model go on from the token under the cursor"),
+        Binding("C", "branches", "Branches", show=False, group=GO, id="traces.branches",
+                tooltip="Where models went on from this trace, and how often they were right"),
         Binding("i", "statement", "Problem", group=VIEW, id="traces.statement",
                 tooltip="Show or hide the problem's statement"),
         Binding("y", "copy(False)", "Copy", group=VIEW, id="traces.copy",
@@ -168,6 +181,13 @@ class TracesScreen(FrameScreen):
         elif key == "scoring" and isinstance(value, dict):
             for column in self._columns:
                 column.take_scoring(value.get(column.arm_id))
+            self._write_legend()
+            self._inspect()
+        elif isinstance(value, Branches):
+            for column in self._columns:
+                column.take_branches(value)
+            self._inspect()
+        self.arrive()
 
     def _take_cells(self, cells: Cells) -> None:
         self.problem = cells.problem
@@ -186,6 +206,8 @@ class TracesScreen(FrameScreen):
         completion = column.samples.current
         if completion is not None:
             self.explorer.reader.watch(self, f"trace-{column.place}", TraceSubject(completion))
+            branches = BranchesSubject(completion)
+            self.explorer.reader.watch(self, f"branches-{column.place}", branches)
 
     # --- keys ----------------------------------------------------------------------------------
 
@@ -257,6 +279,51 @@ class TracesScreen(FrameScreen):
 
         what = f"all {n} samples" if whole_column else "this sample"
         self.explorer.ask(f"Asked to score {what} under {one_line(base)}.", ask, then_sample=True)
+
+    def action_override(self) -> None:
+        from explorer.settings.author import author_of
+        from explorer.tui.screens.override import OverrideScreen, Said, job, sentence
+
+        trace = self.column.trace
+        if trace is None:
+            self._say("nothing to judge here")
+            return
+        author = author_of(self.explorer.settings)
+
+        def say(said: Said | None) -> None:
+            if said is not None:
+                write = job(said, trace.head.id, author)
+                self.explorer.ask(sentence(said, trace.head.index), write)
+
+        self.app.push_screen(OverrideScreen(trace, author), say)
+
+    def action_evidence(self) -> None:
+        from explorer.tui.screens.evidence import EvidenceScreen
+
+        column = self.column
+        if column.trace is None:
+            self._say("no trace to ask about here")
+            return
+        completion_id, view = column.trace.head.id, column.view
+        self.app.push_screen(EvidenceScreen(completion_id, view.token, view.move_to_token))
+
+    def action_fork(self) -> None:
+        from explorer.tui.screens.fork import offer
+
+        column = self.column
+        if column.trace is None or column.trace.tokens is None or column.cell is None:
+            self._say("only tokens can be gone on from, and none are known here")
+            return
+        sampling = column.cell.arm.spec.sampling
+        offer(self.explorer, column.trace, column.view.token, column.base, sampling)
+
+    def action_branches(self) -> None:
+        from explorer.tui.screens.branches import BranchesScreen
+
+        column = self.column
+        if column.trace is not None:
+            title = f"{self._title()} {column.name_shown} #{column.trace.head.index}"
+            self.app.push_screen(BranchesScreen(column.trace.head.id, title))
 
     def action_copy(self, whole: bool) -> None:
         column = self.column
@@ -369,7 +436,8 @@ class TracesScreen(FrameScreen):
             statement.update(text)
 
     def _write_legend(self) -> None:
-        self.query_one(LegendLine).explain(self.overlay, one_line(self.column.base, 20))
+        base, noise = one_line(self.column.base, 20), self.column.noise
+        self.query_one(LegendLine).explain(self.overlay, base, noise, self.unit)
 
     def _inspect(self) -> None:
         inspector = self.query_one("#traces-inspector", FactLines)
@@ -378,7 +446,9 @@ class TracesScreen(FrameScreen):
         lines: list[list[Fact]] = [[], [], []]
         if text is not None and trace is not None and known is not None:
             if text.n_units:
-                lines = inspect(text, column.view.cursor, trace, known)
+                floor = threshold_of(column.noise)
+                lines = inspect(text, column.view.cursor, trace, known, floor)
+                lines[0] += branch_facts(column.branches, column.view.token)
             else:
                 said = "Only the text of this completion is recorded: no tokens to inspect."
                 lines[0] = [Fact(said, said, "muted", 1)]

@@ -10,6 +10,8 @@ from rich.cells import cell_len
 from explorer.tui.render.ramp import gutter_mark, token_style
 from explorer.tui.theme import ink
 from explorer.tui.widgets.fact_lines import Chunk, FactLines
+from explorer.views.grouping import Unit, legend_by
+from explorer.views.noise import NoiseNote
 from explorer.views.overlay import Legend, Overlay, legend
 
 
@@ -21,9 +23,15 @@ class LegendLine(FactLines):
         self.overlay = Overlay.SURPRISAL
         self._legend: Legend = legend(self.overlay, "base")
 
-    def explain(self, overlay: Overlay, base: str) -> None:
+    def explain(
+        self,
+        overlay: Overlay,
+        base: str,
+        noise: NoiseNote | None = None,
+        unit: Unit = Unit.TOKEN,
+    ) -> None:
         """Show the legend of an overlay."""
-        renewed = legend(overlay, base)
+        renewed = legend_by(unit, overlay, legend(overlay, base, noise))
         if (overlay, renewed) != (self.overlay, self._legend):
             self.overlay, self._legend = overlay, renewed
             self.refresh()
@@ -31,13 +39,24 @@ class LegendLine(FactLines):
     def chunks(self, row: int) -> list[Chunk]:
         """The longest wording that fits; the swatches are always there."""
         shown = self._legend
-        for title, note, ranges in (
+        wordings = [
             (shown.title, shown.note, True),
             (shown.short, shown.note, True),
             (shown.short, "", True),
             (shown.short, shown.note, False),
             (shown.short, "", False),
-        ):
+        ]
+        if shown.noise:  # what is no evidence matters more than the exact ranges
+            both = f"{shown.noise} · {shown.note}"
+            wordings = [
+                (shown.title, both, True),
+                (shown.short, both, True),
+                (shown.short, shown.noise, True),
+                (shown.short, shown.noise, False),
+                (shown.short, shown.short_noise, False),
+                *wordings[-1:],
+            ]
+        for title, note, ranges in wordings:
             chunks = self._worded(title, note, ranges)
             if sum(cell_len(text) for text, _ in chunks) <= self.room:
                 break

@@ -64,7 +64,7 @@ class ProblemTable(ScrollView, can_focus=True):
         Binding("j,down", "move(1)", "Next row", show=False, id="list.down", group=MOVE),
         Binding("k,up", "move(-1)", "Previous row", show=False, id="list.up", group=MOVE),
         Binding(
-            "space,pagedown,ctrl+f",
+            "space,pagedown",
             "page(1)",
             "Page down",
             show=False,

@@ -7,6 +7,10 @@ nothing else; equal neighbours are one segment; nothing is animated.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
@@ -19,6 +23,7 @@ from textual.strip import Strip
 
 from explorer.tui.render.ramp import gutter_mark, token_style
 from explorer.tui.theme import Palette, ink, palette_for
+from explorer.views.folding import FoldedLayout, folds_of, repeated_units
 from explorer.views.overlay import NOTABLE_LEVEL, Colouring, Overlay
 from explorer.views.trace import Span, TraceLayout, TraceText
 
@@ -72,6 +77,9 @@ class TokenView(ScrollView, can_focus=False):
         self.cursor = 0
         self.active = False
         self.show_gutter = True
+        self._marked: frozenset[int] = frozenset()
+        self.folded = False
+        self._dimmed: NDArray[np.bool_] | None = None
         self._ruled = False
         self._layout_now: TraceLayout | None = None
         self._revision = 0
@@ -84,6 +92,7 @@ class TokenView(ScrollView, can_focus=False):
     def show_trace(self, text: TraceText, colouring: Colouring) -> None:
         """Show another trace from its beginning."""
         self.text, self.colouring, self.placeholder = text, colouring, ""
+        self._dimmed = repeated_units(text)
         self.cursor, self._goal_column = 0, None
         self._following = True  # another trace is no scrolling, linked columns stay
         self._changed(relayout=True)
@@ -103,10 +112,31 @@ class TokenView(ScrollView, can_focus=False):
         self.colouring = colouring
         self._changed(relayout=False)
 
+    def mark_tokens(self, tokens: Iterable[int]) -> None:
+        """Mark the lines of these tokens at their edge: models went on from there."""
+        marked = frozenset(tokens)
+        if marked != self._marked:
+            self._marked = marked
+            self._revision += 1
+            self._strips.clear()
+            self.refresh()
+
     def set_gutter(self, shown: bool) -> None:
         """Show or hide the digits beside the lines."""
         self.show_gutter = shown
         self._changed(relayout=True)
+
+    def set_folded(self, folded: bool) -> None:
+        """Fold what the model thought, or show it; the cursor's line stays in sight."""
+        if folded != self.folded:
+            self.folded = folded
+            self._changed(relayout=True)
+            self._reveal(self.cursor)
+
+    @property
+    def can_fold(self) -> bool:
+        """Whether there is thinking to fold."""
+        return self.text is not None and bool(folds_of(self.text))
 
     def set_ruled(self, ruled: bool) -> None:
         """Draw a rule to the column on the left, or not."""
@@ -132,7 +162,11 @@ class TokenView(ScrollView, can_focus=False):
             self._set_height(0)
             return
         body = width - (GUTTER if self.show_gutter else 1)
-        self._layout_now = TraceLayout(self.text, body, cell_len)
+        folds = folds_of(self.text) if self.folded else []
+        if folds:
+            self._layout_now = FoldedLayout(self.text, body, cell_len, folds)
+        else:
+            self._layout_now = TraceLayout(self.text, body, cell_len)
         self._set_height(len(self._layout_now))
 
     def _set_height(self, lines: int) -> None:
@@ -174,6 +208,30 @@ class TokenView(ScrollView, can_focus=False):
             self._refresh_cursor(unit)
             self.post_message(self.CursorMoved(self))
         self._reveal(unit)
+
+    @property
+    def token(self) -> int:
+        """The first token of the unit under the cursor."""
+        if self.text is None or not self.text.n_units:
+            return 0
+        return int(self.text.first_token[self.cursor])
+
+    def move_to_token(self, token: int) -> None:
+        """Put the cursor on the unit that holds a token."""
+        if self.text is not None and 0 <= token < len(self.text.unit_of_token):
+            self.move_to(int(self.text.unit_of_token[token]))
+
+    def to_character(self, character: int) -> None:
+        """Put the cursor where a character of the source was written."""
+        wrapped = self._layout_now
+        if self.text is None or wrapped is None:
+            return
+        unit = self.text.unit_at_character(character)
+        if unit is not None:
+            self._goal_column = None
+            self.move_to(unit)
+        else:  # stand-ins make the displayed text a little longer at most
+            self._place(wrapped.line_at(character) - self.size.height // 3)
 
     def follow(self, lines: int) -> None:
         """Scroll because a linked column did."""
@@ -343,6 +401,8 @@ class TokenView(ScrollView, can_focus=False):
         self, palette: Palette, colouring: Colouring, spans: list[Span], marked: bool
     ) -> list[tuple[str, Style]]:
         edge = self._edge(palette)
+        if self._marked and self._is_marked(spans):
+            edge = ("├", ink(palette.accent))
         if marked:  # where the cursor is must show without colour too
             edge = ("▸", ink(palette.accent))
         if not self.show_gutter:
@@ -353,6 +413,13 @@ class TokenView(ScrollView, can_focus=False):
             return [edge, ("   ", ink(palette.text))]
         tone = palette.text if abs(strongest) >= 3 else palette.faint
         return [edge, (f"{gutter_mark(colouring.overlay, strongest)} ", ink(tone))]
+
+    def _is_marked(self, spans: list[Span]) -> bool:
+        units = {span.unit for span in spans if span.unit is not None and not span.hanging}
+        text = self.text
+        return text is not None and any(
+            token in self._marked for unit in units for token in text.tokens_of(unit)
+        )
 
     def _edge(self, palette: Palette) -> tuple[str, Style]:
         return ("│", ink(palette.line)) if self._ruled else (" ", ink(palette.text))
@@ -367,6 +434,8 @@ class TokenView(ScrollView, can_focus=False):
         faint = level == 0 and (
             span.text in ("↵", "∎") or self.text.control[self.text.first_token[span.unit]]
         )
+        if level == 0 and self._dimmed is not None and self._dimmed[span.unit]:
+            return ink(palette.muted, attributes="italic")  # said before, word for word
         return ink(palette.faint) if faint else token_style(palette, colouring.overlay, level)
 
     def _cursor_style(

@@ -7,6 +7,7 @@ snapshot that changes nothing repaints nothing, and newer scores recolour withou
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from rich.cells import cell_len
 from textual.app import ComposeResult
@@ -15,7 +16,10 @@ from textual.containers import Vertical
 from explorer.store.rows import TraceRow
 from explorer.tui.widgets.fact_lines import FactLines
 from explorer.tui.widgets.token_view import TokenView
-from explorer.views.overlay import Colouring, Overlay, colour
+from explorer.views.branches import Branches
+from explorer.views.grouping import Unit, colour_by
+from explorer.views.noise import NoiseNote, threshold_of
+from explorer.views.overlay import Colouring, Overlay
 from explorer.views.palette import ArmMark
 from explorer.views.text import one_line
 from explorer.views.trace import TraceText
@@ -37,7 +41,9 @@ class TraceColumn(Vertical):
         self.trace: TraceRow | None = None
         self.likelihoods: Likelihoods | None = None
         self.scoring: Scoring | None = None
+        self.branches: Branches | None = None
         self._overlay = Overlay.SURPRISAL
+        self.unit = Unit.TOKEN
         self._mark = ArmMark("●", False, "text")
         self._headline = FactLines(2, classes="headline", indent=2)
         self.view = TokenView(widget_id=f"tokens-{place}")
@@ -55,6 +61,11 @@ class TraceColumn(Vertical):
     def name_shown(self) -> str:
         """The arm's model name, safe to draw."""
         return one_line(self.cell.arm.model.name) if self.cell else "…"
+
+    @property
+    def noise(self) -> NoiseNote | None:
+        """The noise floor that differences are held against, if it was measured."""
+        return self.scoring.noise if self.scoring else None
 
     @property
     def headline(self) -> FactLines:
@@ -86,11 +97,21 @@ class TraceColumn(Vertical):
             self.view.show_trace(text, self._colouring(text))
         self.write_header()
 
+    def take_branches(self, branches: Branches) -> None:
+        """The branches of the completion that the column stands on; others are not its own."""
+        if branches.completion_id == self.samples.current and branches != self.branches:
+            self.branches = branches
+            self.view.mark_tokens({line.branch.position for line in branches.lines})
+
     def take_scoring(self, scoring: Scoring | None) -> None:
         """How the scoring of this column goes."""
-        if scoring != self.scoring:
-            self.scoring = scoring
-            self.write_header()
+        if scoring == self.scoring:
+            return
+        before = self.noise
+        self.scoring = scoring
+        if self.noise != before and self.view.text is not None and self.likelihoods is not None:
+            self.view.recolour(self._colouring(self.view.text))
+        self.write_header()
 
     # --- what a person asks for ----------------------------------------------------------------
 
@@ -106,6 +127,15 @@ class TraceColumn(Vertical):
         self.samples = self.samples.with_filter(wanted)
         return self._moved(before)
 
+    def go_to(self, completion_id: int) -> bool:
+        """Stand on one completion, whatever was stepped through; False if it is not here."""
+        if not any(head.id == completion_id for head in self.samples.heads):
+            return False
+        before = self.samples.current
+        self.samples = replace(self.samples, filter=SampleFilter.ALL, current=completion_id)
+        self._moved(before)
+        return True
+
     def activate(self, active: bool) -> None:
         """Take or lose the keyboard."""
         self.view.activate(active)
@@ -117,6 +147,11 @@ class TraceColumn(Vertical):
         if self.view.text is not None:
             self.view.recolour(self._colouring(self.view.text))
         self.write_header()
+
+    def group_by(self, unit: Unit) -> None:
+        """Colour tokens, words, sentences or steps as one."""
+        self.unit = unit
+        self.overlay(self._overlay)
 
     # --- drawing -------------------------------------------------------------------------------
 
@@ -156,12 +191,14 @@ class TraceColumn(Vertical):
 
     def _colouring(self, text: TraceText) -> Colouring:
         assert self.likelihoods is not None
-        return colour(self._overlay, text, self.likelihoods)
+        floor = threshold_of(self.noise)
+        return colour_by(self.unit, self._overlay, text, self.likelihoods, floor)
 
     def _moved(self, before: int | None) -> bool:
         moved = self.samples.current != before
         if moved:
-            self.trace, self.likelihoods = None, None
+            self.trace, self.likelihoods, self.branches = None, None, None
+            self.view.mark_tokens(())
         if self.samples.current is None:
             self.view.show_nothing(self._why_nothing())
         self.write_header()
@@ -176,4 +213,4 @@ class TraceColumn(Vertical):
 def _knows(trace: TraceRow) -> tuple[object, ...]:
     """What can change about a stored completion: its verdict, and who has scored it."""
     scored = tuple((scorer.id, len(scores.logprobs)) for scorer, scores in trace.scores.items())
-    return (trace.head, trace.detail, scored)
+    return (trace.head, trace.detail, trace.second, trace.override, scored)

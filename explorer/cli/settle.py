@@ -1,0 +1,89 @@
+"""What `sample --until-settled` does: asks for it, and waits until each problem has its reason."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+import time
+from collections.abc import Sequence
+
+import click
+
+from explorer.cli.asking import LOOK_S, PATIENCE_S, named_model, start_sampler
+from explorer.core.arm import Sampling
+from explorer.errors import EngineError, UsageError
+from explorer.settings import Settings
+from explorer.store import requests, settling, status
+from explorer.store.rows import ProblemRow
+from explorer.store.settling import SettlingRow
+from explorer.views.selection import full_name
+from explorer.views.status import is_alive
+from explorer.views.text import one_line
+
+
+def ask(
+    db: sqlite3.Connection,
+    settings: Settings,
+    model: str,
+    rows: Sequence[ProblemRow],
+    sampling: Sampling,
+    cap: int,
+) -> list[int]:
+    """Ask that a model and its base be sampled until each problem is settled.
+
+    Raises:
+        UsageError: the model is a base itself, or its base is not in explorer.toml.
+    """
+    base = named_model(settings, model).base
+    if not base:
+        raise UsageError(
+            f"'{model}' has no base to be compared with",
+            "Until it is settled means: which of a model and its base solves a problem more often.",
+            "Name an RL-trained or distilled model.",
+        )
+    named_model(settings, base)
+    return [
+        settling.ask_to_settle(db, base, model, row.id, sampling, cap, requests.BATCH)
+        for row in rows
+    ]
+
+
+def wait_and_tell(
+    db: sqlite3.Connection, settings: Settings, asked: Sequence[int], rows: Sequence[ProblemRow]
+) -> None:
+    """Print why each problem's sampling stopped, as it stops.
+
+    Raises:
+        EngineError: one failed or was cancelled, or the sampler does not start.
+    """
+    names = {row.id: one_line(full_name(row)) for row in rows}
+    waiting = list(asked)
+    bad: list[SettlingRow] = []
+    silent_since = time.monotonic()
+    while waiting:
+        for wish in [settling.by_id(db, one) for one in waiting]:
+            if wish is None or wish.state == "open":
+                continue
+            waiting.remove(wish.id)
+            click.echo(f"{names[wish.problem_id]}: {one_line(wish.reason, limit=400)}")
+            if wish.state in ("failed", "cancelled"):
+                bad.append(wish)
+        if not waiting:
+            break
+        sampler = status.sampler(db)
+        if sampler is not None and is_alive(sampler):
+            silent_since = time.monotonic()
+        elif time.monotonic() - silent_since > PATIENCE_S:
+            raise EngineError(
+                "The sampler does not answer",
+                f"Its log is {settings.workspace.sampler_log}.",
+                "What was asked stays open; `rlvr-explorer doctor` may know more.",
+            )
+        else:
+            start_sampler(settings)
+        time.sleep(LOOK_S)
+    sys.stdout.flush()
+    if bad:
+        raise EngineError(
+            f"{len(bad)} of {len(asked)} problems could not be settled", bad[0].reason
+        )
