@@ -38,7 +38,7 @@ clean:
 
 $(VENV)/.installed-dev: $(VENV)/.installed-local
 	@echo "Installing what the tests need …"
-	@$(PIP_INSTALL) -e '.[local,dev]'
+	@$(PIP_INSTALL) -e '.[local,data,vllm,figures,dev]'
 	@touch $@
 
 $(VENV)/.installed-local: $(BIN)/python pyproject.toml constraints.txt

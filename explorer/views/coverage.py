@@ -1,4 +1,4 @@
-"""The 2×2 of a list: what the base solves and what the RL-trained model solves, with n."""
+"""The 2×2 of a list: what the base solves and what the model compared solves, with n."""
 
 from __future__ import annotations
 
@@ -17,12 +17,15 @@ class CoverageTable:
 
     Attributes:
         base, other: names of the models compared.
+        marker, colour: how the other one is marked everywhere.
         unsampled: problems of the list that one of the two was not sampled on.
         n_least, n_most: graded samples per problem and model, over the problems counted.
     """
 
     base: str
     other: str
+    marker: str
+    colour: str
     counts: CoverageCounts
     unsampled: int
     n_least: int
@@ -37,7 +40,7 @@ class CoverageTable:
 
 
 def coverage_table(lines: Sequence[ProblemLine], choice: ArmChoice) -> CoverageTable | None:
-    """The 2×2 of the lines; None while no base and RL model are shown together."""
+    """The 2×2 of the lines; None while no base and other model are shown together."""
     pair = choice.pair()
     if pair is None:
         return None
@@ -47,6 +50,8 @@ def coverage_table(lines: Sequence[ProblemLine], choice: ArmChoice) -> CoverageT
     return CoverageTable(
         base=one_line(choice.columns[base].name),
         other=one_line(choice.columns[other].name),
+        marker=choice.columns[other].mark.marker,
+        colour=choice.columns[other].mark.colour,
         counts=count_classes(line.coverage for line in counted),
         unsampled=len(lines) - len(counted),
         n_least=min(sizes, default=0),

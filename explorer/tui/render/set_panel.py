@@ -35,7 +35,7 @@ def coverage_rows(table: CoverageTable | None) -> list[Pieces]:
     from explorer.views.numbers import percent
 
     if table is None:
-        return [[("no base and RL model side by side", "faint")]]
+        return [[("no base and other model side by side", "faint")]]
     counts = table.counts
     base, other = table.base[: _NAME - 7], table.other[: _CELL - 2]
     rows: list[Pieces] = [
@@ -43,7 +43,7 @@ def coverage_rows(table: CoverageTable | None) -> list[Pieces]:
         [],
         [
             (" " * _NAME, "muted"),
-            (f"{'◆ ' + other:>{_CELL}}", "rl bold"),
+            (f"{table.marker + ' ' + other:>{_CELL}}", f"{table.colour} bold"),
             (f"{'not':>{_CELL - 4}}", "muted"),
         ],
         [
@@ -62,7 +62,11 @@ def coverage_rows(table: CoverageTable | None) -> list[Pieces]:
             (percent(counts.retention), "text"),
             ("  of what base solves", "muted"),
         ],
-        [("new  ", "muted"), (percent(counts.discovery), "text"), ("  of what rl solves", "muted")],
+        [
+            ("new  ", "muted"),
+            (percent(counts.discovery), "text"),
+            (f"  of what {other} solves", "muted"),
+        ],
     ]
     if counts.uncertain:
         rows.append([(f"{counts.uncertain} open: undecided samples", "muted")])
