@@ -113,6 +113,8 @@ def _rate(facts: ArmFacts, position: int) -> str:
     if math.isnan(value):
         return "–"
     lower, upper = facts.lower[position], facts.upper[position]
+    if value > upper:  # with k near n the estimate is 1 as soon as anything was right
+        return f"{100 * value:.1f} [≥ {100 * lower:.1f}]"
     return f"{100 * value:.1f} [{100 * lower:.1f}, {100 * upper:.1f}]"
 
 

@@ -222,7 +222,7 @@ def test_a_faulty_line_costs_that_line(filled: Path, tmp_path: Path) -> None:
     assert "72 new completions" in failed.stdout
     assert f"a.jsonl:{len(lines) + 1}:" in failed.stderr
     assert "\x1b" not in failed.stderr
-    assert "2 lines could not be used" in failed.stderr
+    assert "2 rows could not be used" in failed.stderr
 
 
 def test_faulty_files_of_a_workspace_are_reported_and_do_not_stop_it(tmp_path: Path) -> None:
