@@ -1,6 +1,12 @@
 """Draws the README's pictures: the real app on a real workspace, exported as SVG.
 
-python -m docs.pictures WORKSPACE PROBLEM
+    python -m docs.pictures WORKSPACE
+
+In the demo's workspace, after what the README's first story asks for:
+
+    rlvr-explorer score -m rl --of base -p which-is-004 -n 64 --wait
+    rlvr-explorer branch twins/which-is-004/base#11 -m rl -n 64 --wait
+    rlvr-explorer branch twins/which-is-004/base#11 -m base -n 64 --wait
 """
 
 from __future__ import annotations
@@ -20,22 +26,27 @@ SETTLE_S = 2.5
 """Long enough for the reading thread to answer; a picture is no test, so waiting is fine."""
 
 
-async def draw(workspace: Path, problem: str) -> None:
-    """Problems, one problem, and its traces."""
+PICTURES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "problems": ("", ()),
+    "problem": ("twins/trees-001", ()),
+    "traces": ("twins/trees-001", ("t", ".")),
+    "branches": ("twins/which-is-004/base#11@1", ("C",)),
+    "evidence": ("twins/which-is-004/distilled#0@1", ("e", "s")),
+}
+"""Name -> the link that is opened, and the keys that are pressed then."""
+
+
+async def draw(workspace: Path) -> None:
+    """Every picture, each from a fresh start of the app."""
     settings = settings_reader.load(workspace / SETTINGS_NAME)
-    app = ExplorerApp(settings, start_sampler=lambda: None)
-    async with app.run_test(size=SIZE) as pilot:
-        await asyncio.sleep(SETTLE_S)
-        _save(app, "problems")
-    app = ExplorerApp(settings, start_sampler=lambda: None, link=problem)
-    async with app.run_test(size=SIZE) as pilot:
-        await asyncio.sleep(SETTLE_S)
-        _save(app, "problem")
-        await pilot.press("t")
-        await asyncio.sleep(SETTLE_S)
-        await pilot.press(".")
-        await asyncio.sleep(SETTLE_S)
-        _save(app, "traces")
+    for name, (link, keys) in PICTURES.items():
+        app = ExplorerApp(settings, start_sampler=lambda: None, link=link)
+        async with app.run_test(size=SIZE) as pilot:
+            await asyncio.sleep(SETTLE_S)
+            for key in keys:
+                await pilot.press(key)
+                await asyncio.sleep(SETTLE_S)
+            _save(app, name)
 
 
 def _save(app: ExplorerApp, name: str) -> None:
@@ -47,4 +58,4 @@ def _save(app: ExplorerApp, name: str) -> None:
 if __name__ == "__main__":
     os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
     os.environ.pop("NO_COLOR", None)
-    asyncio.run(draw(Path(sys.argv[1]), sys.argv[2]))
+    asyncio.run(draw(Path(sys.argv[1])))
