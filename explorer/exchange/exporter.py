@@ -143,7 +143,9 @@ class _Exporter:
             self.write(native.dump(_problem(row)))
         for reference, arm in enumerate(arms, 1):
             self.write(native.dump(_arm(arm, reference, read_facts(self.db, arm.id))))
-            for row in problems:
+        # All arms of a problem together: while the file is read, the first rows are soon whole.
+        for row in problems:
+            for reference, arm in enumerate(arms, 1):
                 if (arm.id, row.id) in cells:
                     self._cell(reference, arm, row)
         if self.selection.scores:
