@@ -15,6 +15,7 @@ import torch
 import transformers
 
 from explorer.core.prompts import IMAGE_SLOT, PLAIN, Message, PromptImage, RenderedPrompt
+from explorer.engines import chat_templates
 from explorer.errors import EngineError
 from explorer.pictures import PictureError, decode_picture, picture_digest, read_picture
 
@@ -163,27 +164,7 @@ class ImageReader:
     def _chat(self, turns: Sequence[Message]) -> str:
         prefilled = turns[-1].role == "assistant"
         chat = [{"role": turn.role, "content": _parts(turn)} for turn in turns]
-        if not getattr(self._processor, "chat_template", None):
-            raise EngineError(
-                "This model has no chat template",
-                "Its processor does not say how chat turns with images are written.",
-                "Use a prompt template with chat = false.",
-            )
-        try:
-            text = self._processor.apply_chat_template(
-                chat,
-                tokenize=False,
-                add_generation_prompt=not prefilled,
-                continue_final_message=prefilled,
-            )
-        except Exception as error:  # Jinja's own errors, and whatever a template raises
-            raise EngineError(
-                "The model's chat template refuses this prompt",
-                f"{type(error).__name__}: {error}",
-                "Some models take no system turn or no prefilled answer; change the template.",
-            ) from error
-        assert isinstance(text, str)
-        return text
+        return chat_templates.write(self._processor, chat, prefilled)
 
 
 def usable(images: ImageReader | EngineError | None) -> ImageReader:

@@ -17,6 +17,7 @@ import numpy as np
 
 from explorer.core.completion import Int32, Tokens
 from explorer.core.prompts import Message, RenderedPrompt
+from explorer.engines import chat_templates
 from explorer.engines.hf_images import ImageReader, usable
 from explorer.engines.token_bytes import (
     byte_level,
@@ -149,27 +150,7 @@ class Scribe:
     def _render(self, turns: Sequence[Message]) -> str:
         prefilled = bool(turns) and turns[-1].role == "assistant"
         chat = [{"role": turn.role, "content": turn.content} for turn in turns]
-        if not self._tokenizer.chat_template:
-            raise EngineError(
-                "This model has no chat template",
-                "Its tokenizer does not say how chat turns are written.",
-                "Use a prompt template with chat = false.",
-            )
-        try:
-            text = self._tokenizer.apply_chat_template(
-                chat,
-                tokenize=False,
-                add_generation_prompt=not prefilled,
-                continue_final_message=prefilled,
-            )
-        except Exception as error:  # Jinja's own errors, and whatever a template raises
-            raise EngineError(
-                "The model's chat template refuses this prompt",
-                f"{type(error).__name__}: {error}",
-                "Some models take no system turn or no prefilled answer; change the template.",
-            ) from error
-        assert isinstance(text, str)
-        return text
+        return chat_templates.write(self._tokenizer, chat, prefilled)
 
     def _ids(self, text: str, special: bool) -> list[int]:
         return list(self._tokenizer(text, add_special_tokens=special)["input_ids"])

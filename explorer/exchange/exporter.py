@@ -10,7 +10,7 @@ import gzip
 import os
 import sqlite3
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -18,8 +18,8 @@ from typing import Any, Final
 import numpy as np
 
 from explorer.core.second_opinion import SECOND_OF
-from explorer.errors import DataError
 from explorer.exchange import native
+from explorer.exchange.whole_file import whole_file
 from explorer.store import queries
 from explorer.store.blobs import unpack_floats, unpack_ints
 from explorer.store.connection import database_path, store_errors
@@ -74,7 +74,7 @@ def export(db: sqlite3.Connection, path: Path, selection: Selection) -> ExportRe
         StoreError: the cache cannot be read.
     """
     report = ExportReport(path)
-    with store_errors(database_path(db)), _one_moment(db), _whole_file(path) as write:
+    with store_errors(database_path(db)), _one_moment(db), _lines_of(path) as write:
         _Exporter(db, selection, report, write).run()
     return report
 
@@ -89,28 +89,17 @@ def _one_moment(db: sqlite3.Connection) -> Iterator[None]:
 
 
 @contextmanager
-def _whole_file(path: Path) -> Iterator[Callable[[str], object]]:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("xb") as raw:
-            if path.suffix == ".gz":
-                # No name and no time in the header: the same rows give the same bytes.
-                with gzip.GzipFile("", "wb", 6, raw, mtime=0) as file:
-                    yield lambda line: file.write(line.encode() + b"\n")
-            else:
-                yield lambda line: raw.write(line.encode() + b"\n")
-            raw.flush()
-            os.fsync(raw.fileno())
-        part.replace(path)
-    except OSError as error:
-        raise DataError(
-            f"{path.name} cannot be written",
-            f"{path}: {error.strerror or error}.",
-            "Check the folder and the free space; nothing was left behind.",
-        ) from error
-    finally:
-        with suppress(OSError):
-            part.unlink()
+def _lines_of(path: Path) -> Iterator[Callable[[str], object]]:
+    """Writes lines to a file, gzipped if its name says so, that is there whole or not at all."""
+    with whole_file(path) as part, part.open("xb") as raw:
+        if path.suffix == ".gz":
+            # No name and no time in the header: the same rows give the same bytes.
+            with gzip.GzipFile("", "wb", 6, raw, mtime=0) as file:
+                yield lambda line: file.write(line.encode() + b"\n")
+        else:
+            yield lambda line: raw.write(line.encode() + b"\n")
+        raw.flush()
+        os.fsync(raw.fileno())
 
 
 class _Exporter:

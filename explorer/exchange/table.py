@@ -12,13 +12,13 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Final
 
 from explorer.core.arm import Sampling
-from explorer.errors import DataError, MissingExtraError
+from explorer.errors import MissingExtraError
 from explorer.exchange.exporter import ExportReport, Selection
+from explorer.exchange.whole_file import whole_file
 from explorer.store import queries
 from explorer.store.blobs import unpack_floats, unpack_ints
 from explorer.store.connection import database_path, store_errors
@@ -61,7 +61,7 @@ def export_table(
         StoreError: the cache cannot be read.
     """
     report = ExportReport(path)
-    with store_errors(database_path(db)), _whole_file(path) as part:
+    with store_errors(database_path(db)), whole_file(path) as part:
         db.execute("BEGIN")
         try:
             rows = _rows(db, selection, report, tokens)
@@ -201,20 +201,3 @@ def _settings(sampling: Sampling) -> Row:
         "top_k": sampling.top_k if sampling.top_k >= 0 else None,
         "max_tokens": sampling.max_tokens if sampling.max_tokens > 0 else None,
     }
-
-
-@contextmanager
-def _whole_file(path: Path) -> Iterator[Path]:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        yield part
-        part.replace(path)
-    except OSError as error:
-        raise DataError(
-            f"{path.name} cannot be written",
-            f"{path}: {error.strerror or error}.",
-            "Check the folder and the free space; nothing was left behind.",
-        ) from error
-    finally:
-        with suppress(OSError):
-            part.unlink()
