@@ -102,7 +102,7 @@ async def settle(pilot: Pilot[None], rounds: int = 3) -> None:
         await pilot.pause()
         if app.settings.workspace.cache.is_file():
             app.reader.poke()
-            assert await asyncio.to_thread(app.reader.wait_until_idle, 20.0)
+            assert await asyncio.to_thread(app.reader.wait_until_idle, 60.0)
         await pilot.pause()
 
 

@@ -173,7 +173,8 @@ async def test_hostile_hits_stay_text(full_cache: Path, tmp_path: Path) -> None:
 async def test_a_place_is_kept_listed_opened_and_forgotten(thinking: Path) -> None:
     app = TracesApp(thinking, 1, (2, 1))
     async with opened(app, (80, 24)) as pilot:
-        await press(pilot, "n", "right", "right", "m")
+        await press(pilot, "n")
+        await press(pilot, "right", "right", "m")
         assert isinstance(app.screen, NoteScreen)
         await press(pilot, *"odd")
         await pilot.press("enter")
@@ -181,14 +182,16 @@ async def test_a_place_is_kept_listed_opened_and_forgotten(thinking: Path) -> No
         with closing(open_reader(thinking)) as db:
             (kept,) = bookmarks(db)
         assert (kept.note, kept.token, kept.index, kept.model) == ("odd", 2, 1, "rl")
-        await press(pilot, "g", "M")
+        await press(pilot, "g")
+        await press(pilot, "M")
         assert isinstance(app.screen, BookmarksScreen)
         assert "odd" in screen_text(app)  # type: ignore[arg-type]
         await press(pilot, "enter")
         await settled(pilot, rounds=3)
         assert isinstance(app.screen, TracesScreen)
         assert app.screen.token_here() == 2
-        await press(pilot, "q", "d")
+        await press(pilot, "q")
+        await press(pilot, "d")
         await app.wait_for_write()
         app.reader.poke()
         await settled(pilot)
@@ -198,7 +201,8 @@ async def test_a_place_is_kept_listed_opened_and_forgotten(thinking: Path) -> No
 async def test_a_copied_link_opens_exactly_this_place(thinking: Path) -> None:
     app = TracesApp(thinking, 1, (2, 1))
     async with opened(app, (80, 24)) as pilot:
-        await press(pilot, "n", "right", "right", "right", "L")
+        await press(pilot, "n")
+        await press(pilot, "right", "right", "right", "L")
         link = app.clipboard
         with closing(open_reader(thinking)) as db:
             key = next(arm.key for arm in queries.arms(db) if arm.model.name == "rl")

@@ -74,7 +74,7 @@ async def settled(pilot: Pilot[None], rounds: int = 2) -> None:
     for _ in range(rounds):  # cells lead to traces, traces to nothing further
         await pilot.pause()
         app.reader.poke()
-        assert await asyncio.to_thread(app.reader.wait_until_idle, 10.0)
+        assert await asyncio.to_thread(app.reader.wait_until_idle, 60.0)
         await pilot.pause()
 
 
