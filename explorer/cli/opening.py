@@ -38,18 +38,17 @@ def open_screen(
         images: how images are shown, '' = as the workspace says.
         start_at: makes a screen to begin at, over the list of problems.
     """
+    from explorer.cli import prepare
+    from explorer.preparation_note import read_note
     from explorer.tui.terminal import Probe
 
-    probe = Probe(images or settings.images)  # the terminal answers while the app is imported
+    known = read_note(settings.workspace.cache).all_faults
+    prepare.start(settings)  # first of all: it works on the other core while the app is imported
+    probe = Probe(images or settings.images)  # the terminal answers meanwhile, too
     try:
-        from explorer.cli import prepare
-        from explorer.preparation_note import read_note
         from explorer.tui.app import ExplorerApp
     finally:
         graphics = probe.finish()
-
-    known = read_note(settings.workspace.cache).all_faults
-    prepare.start(settings)
     ExplorerApp(
         settings,
         start_sampler=lambda: _start_sampler(settings),

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 POLL_S: Final = 0.25
 """How often `PRAGMA data_version` is looked at; nothing else is read unless it moved."""
 
-RETRY_S: Final = 1.0
+RETRY_S: Final = 0.1
 """How long to wait after a failed read, or for a cache that is still being made."""
 
 PATIENCE: Final = 4.0
