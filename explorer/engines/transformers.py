@@ -200,8 +200,11 @@ class TransformersEngine:
         while (reply := await read_reply(stream)) is not None:
             if reply.number in self._waiting:
                 self._waiting[reply.number].put_nowait(reply)
+        # Waited for before it is killed: kill() reaps a child that has died already, and then
+        # nobody learns how. A child that only closed its socket would be of no use either.
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._child.wait(), PATIENCE)
         if not self._closing:
-            # A child that only closed its socket would be of no use either.
             with contextlib.suppress(ProcessLookupError):
                 self._child.kill()
         self._end = await self._child.wait()
