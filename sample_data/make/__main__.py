@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from transformers.utils import logging
 
-from sample_data.make import distil, heldout, measure, policy, pretrain
+from sample_data.make import distil, heldout, measure, policy, pretrain, truth
 from sample_data.make.algorithms import ALGORITHMS, GRPO
 
 HERE = Path(__file__).resolve().parents[1]
@@ -47,21 +47,37 @@ def siblings(options: argparse.Namespace) -> dict[str, Callable[[], None]]:
     }  # fmt: skip
 
 
+def truths(options: argparse.Namespace) -> dict[str, Callable[[], None]]:
+    """Counts of very many samples: wants a GPU, and runs only when named."""
+    setting = truth.Setting(
+        options.n, options.seed, options.device, options.temperature, options.top_p
+    )
+    return {
+        "truth": partial(
+            truth.make, options.out / "models", options.out / "truth", options.models or MODELS,
+            setting, options.prefixes, options.workers,
+        )
+    }  # fmt: skip
+
+
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m sample_data.make", description=__doc__)
     parser.add_argument(
         "stages",
         nargs="*",
-        help=f"problems base rl distilled measure (all of these), or {' '.join(SIBLINGS)}",
+        help=f"problems base rl distilled measure (all of these), or {' '.join(SIBLINGS)} truth",
     )
-    parser.add_argument("--models", nargs="*", help=f"in `measure` ({' '.join(MODELS)})")
+    parser.add_argument("--models", nargs="*", help=f"to count ({' '.join(MODELS)})")
     parser.add_argument("--seed", type=int, default=1, help="of training and of measuring")
     parser.add_argument("--out", type=Path, default=HERE, help="where models/ and tables go")
     parser.add_argument("--work", type=Path, help="where checkpoints of the RL run go")
     parser.add_argument("--threads", type=int, default=1, help="of torch")
-    parser.add_argument("--n", type=int, default=256, help="samples a problem in `measure`")
-    parser.add_argument("--temperature", type=float, default=1.0, help="in `measure`")
-    parser.add_argument("--top-p", type=float, default=1.0, help="in `measure`")
+    parser.add_argument("--n", type=int, default=256, help="samples a problem, where counted")
+    parser.add_argument("--temperature", type=float, default=1.0, help="where counted")
+    parser.add_argument("--top-p", type=float, default=1.0, help="where counted")
+    parser.add_argument("--device", default="cpu", help="of `truth`: cpu or cuda")
+    parser.add_argument("--prefixes", type=Path, help="of `truth`: JSON of prefixes to go on from")
+    parser.add_argument("--workers", type=int, default=2, help="of `truth`: processes that count")
     options = parser.parse_args()
     options.work = options.work or Path(tempfile.gettempdir()) / "rlvr-explorer-sample-data"
     return options
@@ -73,7 +89,7 @@ def main() -> None:
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     options.out.mkdir(parents=True, exist_ok=True)
     family = stages(options)
-    known = family | siblings(options)
+    known = family | siblings(options) | truths(options)
     unknown = set(options.stages) - set(known)
     if unknown:
         raise SystemExit(

@@ -20,6 +20,9 @@ from explorer.engines.registry import open_engine
 from tests.contract.tiny_model import make_tiny_model
 from tests.vllm_process import KEY, VllmProcess, vllm_python
 
+DEVICE = os.environ.get("RLVR_TEST_DEVICE", "cpu")
+"""Where transformers computes; `cuda` puts a GPU through the same tests."""
+
 BUNDLED = Path(__file__).parents[2] / "sample_data" / "models" / "base"
 
 
@@ -27,7 +30,7 @@ BUNDLED = Path(__file__).parents[2] / "sample_data" / "models" / "base"
 async def _transformers(folder: Path, log: Path) -> AsyncIterator[Engine]:
     if find_spec("torch") is None or find_spec("transformers") is None:
         pytest.skip("the extra 'local' (torch, transformers) is not installed")
-    config = EngineConfig(str(folder), dtype="float32", device="cpu", log_path=log)
+    config = EngineConfig(str(folder), dtype="float32", device=DEVICE, log_path=log)
     async with _closing(await open_engine(config)) as engine:
         yield engine
 

@@ -35,6 +35,7 @@ from tests.vllm_process import vllm_python
 pytest.importorskip("transformers", reason="the extra 'local' is not installed")
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
+DEVICE = os.environ.get("RLVR_TEST_DEVICE", "cpu")  # of the transformers engine
 TOLERANCE = 1e-4
 MAKERS = {"llava": make_tiny_llava, "qwen2_vl": make_tiny_qwen2_vl}
 RED, BLUE = (220, 30, 20), (20, 40, 230)
@@ -52,7 +53,7 @@ async def seeing(
 ) -> AsyncIterator[Engine]:
     """A vision-language model in an engine; vLLM runs it only where it has torchvision."""
     log = tmp_path_factory.mktemp("logs") / "vision.log"
-    config = EngineConfig(str(vision_folder), device="cpu", log_path=log, threads=1)
+    config = EngineConfig(str(vision_folder), "float32", DEVICE, log_path=log, threads=1)
     if request.param == "vllm":
         config = vllm_config(config, log)
     engine = await open_engine(config)
