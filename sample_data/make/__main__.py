@@ -54,8 +54,8 @@ def truths(options: argparse.Namespace) -> dict[str, Callable[[], None]]:
     )
     return {
         "truth": partial(
-            truth.make, options.out / "models", options.out / "truth", options.models or MODELS,
-            setting, options.prefixes, options.workers,
+            truth.make, options.out / "models", HERE / "recorded" / "family.jsonl.gz",
+            options.out / "truth", options.models or MODELS, setting, options.workers,
         )
     }  # fmt: skip
 
@@ -76,7 +76,6 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--temperature", type=float, default=1.0, help="where counted")
     parser.add_argument("--top-p", type=float, default=1.0, help="where counted")
     parser.add_argument("--device", default="cpu", help="of `truth`: cpu or cuda")
-    parser.add_argument("--prefixes", type=Path, help="of `truth`: JSON of prefixes to go on from")
     parser.add_argument("--workers", type=int, default=2, help="of `truth`: processes that count")
     options = parser.parse_args()
     options.work = options.work or Path(tempfile.gettempdir()) / "rlvr-explorer-sample-data"

@@ -21,6 +21,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from sample_data.make import model, tokenizer
+from sample_data.make.asked import asked
 from sample_data.make.corpus import prompt
 from sample_data.make.crowd import Crowd
 from sample_data.make.heldout import Problem, problems
@@ -28,9 +29,6 @@ from sample_data.make.reward import is_correct, is_worked
 
 LONGEST = 160
 """Tokens of a completion at most, as in the recorded arms."""
-
-COMMONEST = 3
-"""Texts kept per problem, with how often each was drawn."""
 
 Ids = NDArray[np.int16]
 
@@ -48,13 +46,17 @@ class Setting:
 
 @dataclass(frozen=True)
 class Texts:
-    """Different completions [D, T] of one problem after `written` ids, and how often each came."""
+    """Different completions [D, T] of one problem after `written` ids, and how often each came.
+
+    `asked` are whole completions, by name, of which it is counted how often they came.
+    """
 
     folder: Path
     problem: Problem
     written: list[int]
     ids: Ids
     counts: NDArray[np.int64]
+    asked: dict[str, list[int]]
 
 
 def count(texts: Texts) -> dict[str, Any]:
@@ -68,17 +70,15 @@ def count(texts: Texts) -> dict[str, Any]:
     correct = np.array([is_correct(text, answer) for text in decoded])
     worked = np.array([is_worked(text, working) for text in decoded])
     ended = (texts.ids == end).any(axis=1)
-    order = np.argsort(-texts.counts, kind="stable")[:COMMONEST]
-    return {
+    found: dict[str, Any] = {
         "correct": int(texts.counts[correct].sum()),
         "worked": int(texts.counts[worked].sum()),
         "ended": int(texts.counts[ended].sum()),
         "distinct": len(texts.counts),
-        "commonest": [
-            {"count": int(texts.counts[i]), "ids": _up_to(texts.ids[i].tolist(), end)}
-            for i in order
-        ],
     }
+    if texts.asked:
+        found["texts"] = {name: _times(texts, ids, end) for name, ids in texts.asked.items()}
+    return found
 
 
 @lru_cache
@@ -86,8 +86,11 @@ def _words(folder: Path) -> PreTrainedTokenizerBase:
     return tokenizer.load(folder)
 
 
-def _up_to(ids: list[int], end: int) -> list[int]:
-    return ids[: ids.index(end) + 1] if end in ids else ids
+def _times(texts: Texts, ids: list[int], end: int) -> int:
+    """How often exactly these ids came."""
+    room = texts.ids.shape[1] - len(ids)
+    same = (texts.ids == np.array(ids + [end] * room, dtype=np.int16)).all(axis=1)
+    return int(texts.counts[same].sum())
 
 
 def different(rows: Tensor) -> tuple[Ids, NDArray[np.int64]]:
@@ -109,7 +112,9 @@ class Drawer:
         self.words = tokenizer.load(folder)
         self.crowd = Crowd(model.load(folder), setting.device)
 
-    def draw(self, problem: Problem, written: list[int], salt: int) -> "Future[dict[str, Any]]":
+    def draw(
+        self, problem: Problem, written: list[int], asked: dict[str, list[int]], salt: int
+    ) -> "Future[dict[str, Any]]":
         """Of completions of a problem that begin with the `written` ids."""
         ids = [*self.words(prompt(problem["question"])).input_ids, *written]
         setting = self.setting
@@ -117,16 +122,20 @@ class Drawer:
             ids, setting.n, LONGEST, setting.seed * 1_000_003 + salt, setting.temperature,
             setting.top_p,
         )  # fmt: skip
-        return self.pool.submit(count, Texts(self.folder, problem, written, *different(rows)))
+        return self.pool.submit(
+            count, Texts(self.folder, problem, written, *different(rows), asked)
+        )
 
 
 def of_model(
-    folder: Path, setting: Setting, pool: ProcessPoolExecutor
-) -> dict[str, dict[str, Any]]:
-    """The counts of all problems, by problem id."""
+    folder: Path, texts: dict[str, dict[str, list[int]]], setting: Setting,
+    pool: ProcessPoolExecutor,
+) -> dict[str, dict[str, Any]]:  # fmt: skip
+    """The counts of all problems, by problem id; of the `texts` of each too."""
     drawer, began = Drawer(folder, setting, pool), time.monotonic()
     waiting = {
-        problem["id"]: drawer.draw(problem, [], place) for place, problem in enumerate(problems())
+        problem["id"]: drawer.draw(problem, [], texts.get(problem["id"], {}), place)
+        for place, problem in enumerate(problems())
     }
     drawn = time.monotonic() - began
     counted = {name: each.result() for name, each in waiting.items()}
@@ -142,34 +151,35 @@ def of_model(
 def of_branches(
     models: Path, asked: list[dict[str, Any]], setting: Setting, pool: ProcessPoolExecutor
 ) -> Iterator[dict[str, Any]]:
-    """The counts after each prefix that is asked for: {"by", "problem", "ids", …}."""
+    """The counts after each beginning that is asked about."""
     by_id = {problem["id"]: problem for problem in problems()}
     for name in dict.fromkeys(each["by"] for each in asked):
         drawer, began = Drawer(models / name, setting, pool), time.monotonic()
         mine = [each for each in asked if each["by"] == name]
         waiting = [
-            drawer.draw(by_id[each["problem"]], each["ids"], 1000 + place)
+            drawer.draw(by_id[each["problem"]], each["ids"], {}, 1000 + place)
             for place, each in enumerate(mine)
         ]
         for each, counted in zip(mine, waiting, strict=True):
             found = counted.result()
-            yield {**each, "correct": found["correct"], "ended": found["ended"]}
-        print(f"{name}: {len(mine)} prefixes in {time.monotonic() - began:.0f} s", flush=True)
+            where = {key: each[key] for key in ("by", "problem", "trace", "at")}
+            yield {**where, "correct": found["correct"], "ended": found["ended"]}
+        print(f"{name}: {len(mine)} beginnings in {time.monotonic() - began:.0f} s", flush=True)
 
 
 def make(
-    models: Path, out: Path, names: list[str], setting: Setting, prefixes: Path | None, workers: int
+    models: Path, recorded: Path, out: Path, names: list[str], setting: Setting, workers: int
 ) -> None:
-    """Count for the named models and, if there are any, the prefixes; keep after each model."""
+    """Count for the named models, then after the beginnings; keep after each model."""
     out.mkdir(parents=True, exist_ok=True)
+    questions = asked(recorded)
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         for name in names:
-            counted = of_model(models / name, setting, pool)
+            counted = of_model(models / name, questions.texts, setting, pool)
             write(out / f"{name}.json", setting, "problems", counted)
-        if prefixes is not None:
-            asked = json.loads(prefixes.read_text(encoding="utf-8"))
-            found = list(of_branches(models, asked, setting, pool))
-            write(out / "branches.json", setting, "branches", found)
+        if {each["by"] for each in questions.beginnings} <= set(names):
+            found = list(of_branches(models, questions.beginnings, setting, pool))
+            write(out / "beginnings.json", setting, "beginnings", found)
 
 
 def write(path: Path, setting: Setting, what: str, found: Any) -> None:

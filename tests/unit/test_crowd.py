@@ -88,7 +88,7 @@ def test_what_is_right_is_counted_as_often_as_it_was_drawn(words: Any) -> None:
     drawn = [[*words(text).input_ids, end] for text in texts]
     width = max(map(len, drawn))
     ids = np.array([row + [end] * (width - len(row)) for row in drawn], dtype=np.int16)
-    counted = truth.count(truth.Texts(BASE, problem, [], ids, np.array([5, 2])))
+    asked = {"second": drawn[1], "begun": drawn[1][:-3], "other": drawn[0][1:]}
+    counted = truth.count(truth.Texts(BASE, problem, [], ids, np.array([5, 2]), asked))
     assert (counted["correct"], counted["worked"], counted["ended"]) == (5, 0, 7)
-    assert [each["count"] for each in counted["commonest"]] == [5, 2]
-    assert counted["commonest"][0]["ids"] == drawn[0]
+    assert counted["texts"] == {"second": 2, "begun": 0, "other": 0}
