@@ -52,7 +52,7 @@ _SECTIONS = (
 )
 _MODEL_KEYS = (
     *("role", "base", "algorithm", "source", "engine", "dtype", "device", "context"),
-    *("batch_size", "template", "step", "rollouts", *SERVING_KEYS),
+    *("batch_size", "template", "step", "rollouts", "listed", *SERVING_KEYS),
 )
 _MOST_TOKENS = 1_000_000
 _MOST_SAMPLES = 100_000
@@ -173,6 +173,7 @@ def _model(
         template=table.text("template", "plain", templates),
         step=table.integer("step", 0, 0, 10**9),
         rollouts=table.integer("rollouts", 0, 0, 10**6),
+        listed=table.flag("listed", True),
         urls=urls,
         api_key_env=key_variable(table, urls),
         adapter=_source(root, table.text("adapter")),

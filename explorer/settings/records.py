@@ -45,6 +45,7 @@ class ModelSettings:
         template: name of the prompt template.
         step, rollouts: training step of the checkpoint and rollouts per prompt while it was
             trained, as x axes of a study; 0 = not said.
+        listed: whether the problem list and pages show it; a study and the commands do anyway.
         urls, api_key_env: vLLM servers that already run it, and the environment variable that
             holds their key.
         adapter: LoRA folder (absolute once read) or hub name, on top of `source`.
@@ -64,6 +65,7 @@ class ModelSettings:
     template: str = "plain"
     step: int = 0
     rollouts: int = 0
+    listed: bool = True
     urls: tuple[str, ...] = ()
     api_key_env: str = ""
     adapter: str = ""

@@ -55,6 +55,7 @@ idle_exit_s = 600  # the background sampler ends after so many idle seconds
 # context   most tokens of prompt + completion (0 = what the model can)
 # template  one of [templates.*] below
 # step, rollouts  training step of the checkpoint, rollouts per prompt: x axes of a study
+# listed    false keeps it off the problem list and pages; the study (S) shows it all the same
 # Give base and RL model the same template, or the comparison is about prompts.
 
 [models.base]

@@ -51,11 +51,16 @@ class ArmColumn:
 
 @dataclass(frozen=True, slots=True)
 class ArmPick:
-    """What a person chose to see; None means 'as explorer.toml says'."""
+    """What a person chose to see; None means 'as explorer.toml says'.
+
+    Attributes:
+        unlisted: show models too that explorer.toml keeps off the lists (`listed = false`).
+    """
 
     sampling: Sampling | None = None
     pinned: frozenset[int] = frozenset()
     hidden: frozenset[str] = frozenset()
+    unlisted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +125,10 @@ def choose(
         for model in ordered_models(models, settings)
         if model.name in drawn or not drawn or (model.name in settings.models and not only_foreign)
     ]
-    shown = [model for model in described if model.name not in pick.hidden]
+    hidden = pick.hidden
+    if not pick.unlisted:
+        hidden |= {model.name for model in settings.models.values() if not model.listed}
+    shown = [model for model in described if model.name not in hidden]
     columns = []
     for model, mark in zip(shown, arm_marks([model.role for model in shown]), strict=True):
         same = [
@@ -137,8 +145,8 @@ def choose(
                 configured=model.name in settings.models,
             )
         )
-    hidden = tuple(model.name for model in described if model.name in pick.hidden)
-    return ArmChoice(tuple(columns), sampling, options, hidden)
+    left_out = tuple(model.name for model in described if model.name in hidden)
+    return ArmChoice(tuple(columns), sampling, options, left_out)
 
 
 def ordered_models(stored: Sequence[ModelRow], settings: Settings) -> list[ModelRow]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -56,6 +57,16 @@ class TestArms:
         pinned = choose(arms, [BASE], sizes, settings(), ArmPick(pinned=frozenset({1})))
         assert pinned.columns[0].arm_id == 1
         assert pinned.columns[0].others == 1
+
+    def test_a_model_kept_off_the_lists_is_there_when_asked_for(self) -> None:
+        models = settings(RL, BASE).models
+        known = replace(settings(), models={**models, "rl": replace(models["rl"], listed=False)})
+        arms, sizes = [arm(1, BASE), arm(2, RL)], {1: 5, 2: 5}
+        listed = choose(arms, [BASE, RL], sizes, known, ArmPick())
+        every = choose(arms, [BASE, RL], sizes, known, ArmPick(unlisted=True))
+        assert [column.name for column in listed.columns] == ["base"]
+        assert listed.hidden == ("rl",)
+        assert [column.name for column in every.columns] == ["base", "rl"]
 
     def test_configured_models_are_there_before_anything_is_drawn(self) -> None:
         choice = choose([], [], {}, settings(RL, BASE), ArmPick())

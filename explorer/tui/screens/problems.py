@@ -300,13 +300,16 @@ class ProblemsScreen(FrameScreen):
         self.explorer.reader.watch(self, "diversity", subject)
 
     def action_study(self) -> None:
+        from dataclasses import replace
+
         from explorer.tui.screens.study import StudyScreen
         from explorer.views.set_snapshot import SetSubject
 
         if self.shown is None or self._cache is None or self._pick is None:
             return
         dataset, text = self.shown.dataset, self.filter_text
-        subject = SetSubject(self.settings, self._cache, dataset, self._pick, text)
+        pick = replace(self._pick, unlisted=True)
+        subject = SetSubject(self.settings, self._cache, dataset, pick, text)
         self.app.push_screen(StudyScreen(subject))
 
     def action_dataset(self) -> None:
