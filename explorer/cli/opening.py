@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -49,6 +50,7 @@ def open_screen(
         from explorer.tui.app import ExplorerApp
     finally:
         graphics = probe.finish()
+    gc.freeze()  # what is imported stays: going through it again stops the screen for 0.1 s
     ExplorerApp(
         settings,
         start_sampler=lambda: _start_sampler(settings),
@@ -75,7 +77,7 @@ def print_workspace(settings: Settings, link: str = "", ks: Sequence[int] = ()) 
 
         print_problem(read_problem(settings, split_link(link)[0]))
         return
-    for position, report in enumerate(read_reports(settings, ks=ks)):
+    for position, report in enumerate(read_reports(settings, ks=ks, unlisted=False)):
         click.echo("\n" if position else "", nl=False)
         print_report(report)
 

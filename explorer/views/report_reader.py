@@ -35,9 +35,15 @@ class Shown:
 
 
 def read_shown(
-    db: sqlite3.Connection, settings: Settings, preset: str = "", dataset: str = ""
+    db: sqlite3.Connection,
+    settings: Settings,
+    preset: str = "",
+    dataset: str = "",
+    unlisted: bool = True,
 ) -> Shown:
-    """The arms that share a preset's settings; without one, what the explorer itself shows.
+    """The arms that share a preset's settings; without one, those that the explorer shows.
+
+    Models that explorer.toml keeps off the lists are among them if `unlisted`.
 
     Where a model has several such arms (another prompt per dataset, another engine), the one with
     most completions of the dataset, or of all of them, is taken.
@@ -49,7 +55,8 @@ def read_shown(
         raise UsageError(f"There is no preset '{preset}'", "", suggest(preset, settings.presets))
     tallies = queries.tallies(db, dataset or None)
     sizes = queries.arm_sizes(db, dataset)
-    pick = ArmPick(sampling=settings.presets[preset] if preset else None)
+    sampling = settings.presets[preset] if preset else None
+    pick = ArmPick(sampling=sampling, unlisted=unlisted)
     choice = choose(queries.arms(db), queries.models(db), sizes, settings, pick)
     return Shown(choice, tallies)
 
@@ -81,8 +88,12 @@ def read_reports(
     problems: str = "all",
     preset: str = "",
     ks: Sequence[int] = (),
+    unlisted: bool = True,
 ) -> list[SetReport]:
     """One report for each dataset that has problems among those named.
+
+    Args:
+        unlisted: with the models that explorer.toml keeps off the lists.
 
     Raises:
         UsageError: no such dataset, problem or preset.
@@ -94,7 +105,7 @@ def read_reports(
             groups.setdefault(row.problem.dataset, []).append(row)
         reports = []
         for name, group in groups.items():
-            shown = read_shown(db, settings, preset, name)
+            shown = read_shown(db, settings, preset, name, unlisted)
             report = set_report(name, group, shown.choice.columns, shown.tallies, ks)
             varied = read_set_diversity(db, shown.choice.columns, [row.id for row in group])
             report = replace(report, diversity=varied)
