@@ -53,7 +53,9 @@ async def seeing(
 ) -> AsyncIterator[Engine]:
     """A vision-language model in an engine; vLLM runs it only where it has torchvision."""
     log = tmp_path_factory.mktemp("logs") / "vision.log"
-    config = EngineConfig(str(vision_folder), "float32", DEVICE, log_path=log, threads=1)
+    config = EngineConfig(
+        str(vision_folder), dtype="float32", device=DEVICE, log_path=log, threads=1
+    )
     if request.param == "vllm":
         config = vllm_config(config, log)
     engine = await open_engine(config)
