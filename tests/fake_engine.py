@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 
@@ -41,6 +41,7 @@ class Script:
         broken: sources that cannot be loaded.
         crashes: source -> how many of its next jobs crash after their first completion.
         rates: source -> how often it says 7; without one, it says 7 or 8 as `text_of` has it.
+        jobs_at_once: how many jobs it says to gain from side by side.
         gate: when set, jobs wait for it before each completion.
         log: 'open x', 'sample x [..]', 'score x n', 'dropped x', 'close x', in order.
     """
@@ -49,6 +50,7 @@ class Script:
     broken: set[str] = field(default_factory=set)
     crashes: dict[str, int] = field(default_factory=dict)
     rates: dict[str, float] = field(default_factory=dict)
+    jobs_at_once: int = 1
     gate: asyncio.Event | None = None
     log: list[str] = field(default_factory=list)
 
@@ -109,7 +111,7 @@ class FakeEngine:
 
     @property
     def info(self) -> EngineInfo:
-        return info(self.name)
+        return replace(info(self.name), jobs_at_once=self.script.jobs_at_once)
 
     async def encode(self, prompt: str | Sequence[Message]) -> RenderedPrompt:
         text = prompt if isinstance(prompt, str) else "".join(turn.content for turn in prompt)

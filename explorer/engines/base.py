@@ -81,6 +81,8 @@ class EngineInfo:
             arm and compared by `core.parity`, but no part of the key. `generation.<field>` is a
             field of the checkpoint's generation_config.json, `generation.use` whether the engine
             follows that file ('ignored' or 'applied').
+        jobs_at_once: how many sample jobs may be given to it side by side; more than 1 where it
+            batches across them.
     """
 
     engine: str
@@ -95,6 +97,7 @@ class EngineInfo:
     parameters: int
     images: bool = False
     facts: Mapping[str, str] = field(default_factory=dict)
+    jobs_at_once: int = 1
 
 
 @dataclass(frozen=True, slots=True)

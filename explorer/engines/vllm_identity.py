@@ -24,6 +24,9 @@ from explorer.engines.vllm_stream import not_vllm, read_choices
 from explorer.engines.vllm_text import ServedText
 from explorer.errors import EngineError, ExplorerError, SettingsError
 
+JOBS_AT_ONCE: Final = 64
+"""A server batches across requests, so small jobs are given to it side by side."""
+
 _PROBE: Final = "Ann has 3 apples; 12345.67 naïve\n\t二十四 😀 x² \\boxed{}"
 """Cut into tokens, it tells tokenizers apart whose files are elsewhere."""
 
@@ -132,6 +135,7 @@ async def describe(
         eos_ids=_eos_ids(folder, settings) if folder else (),
         parameters=0,
         facts={"generation.use": "ignored", **(checkpoint_facts(files) if files else {})},
+        jobs_at_once=JOBS_AT_ONCE,
     )
 
 

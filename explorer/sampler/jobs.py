@@ -84,9 +84,14 @@ def _to_score(db: sqlite3.Connection, request: RequestRow) -> list[int]:
 
 
 async def sample(
-    desk: Desk, settings: Settings, engine: Engine, request: RequestRow, indices: Sequence[int]
+    desk: Desk,
+    settings: Settings,
+    engine: Engine,
+    request: RequestRow,
+    indices: Sequence[int],
+    stored: Callable[[int], None] = lambda index: None,
 ) -> None:
-    """Draw completions of these indices and store each as it arrives."""
+    """Draw completions of these indices, store each as it arrives, and say so."""
     assert request.sampling is not None, "a sample request has sampling settings"
     arm_id = arm_id_of(desk, settings, engine, request)
     facts.put_facts(desk.db, arm_id, facts_of(engine.info))
@@ -96,19 +101,20 @@ async def sample(
     sampling, ids = begun.rest_of(request.sampling), prompt.ids + begun.ids
     _check_room(engine, len(ids))
     catalog.put_prompt(desk.db, arm_id, request.problem_id, prompt)
-    desk.live.begin(arm_id, request.problem_id)
     seed = cell_seed(settings.seed, _spec_of(desk, settings, engine, request).key(), prompt.digest)
     job = SampleJob(ids, sampling, seed, tuple(indices), prompt.images, prompt.text)
-    async with aclosing(_generator(engine.sample(job))) as events:
-        async for event in events:
-            if not isinstance(event, Sampled):
-                desk.live.show(event.index, event.text, event.n_tokens)
-                continue
-            text, tokens = begun.joined(event.text, event.tokens)
-            completion = Completion(event.index, seed, text, event.finish, tokens)
-            completions.append(desk.db, arm_id, request.problem_id, [(completion, None)])
-            desk.live.finish(event.index, len(event.tokens))
-            desk.graded()
+    with desk.live.begin(arm_id, request.problem_id) as live:
+        async with aclosing(_generator(engine.sample(job))) as events:
+            async for event in events:
+                if not isinstance(event, Sampled):
+                    live.show(event.index, event.text, event.n_tokens)
+                    continue
+                text, tokens = begun.joined(event.text, event.tokens)
+                completion = Completion(event.index, seed, text, event.finish, tokens)
+                completions.append(desk.db, arm_id, request.problem_id, [(completion, None)])
+                live.finish(event.index, len(event.tokens))
+                desk.graded()
+                stored(event.index)
 
 
 def _spec_of(desk: Desk, settings: Settings, engine: Engine, request: RequestRow) -> ArmSpec:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from explorer.store import status
@@ -24,42 +24,76 @@ LONGEST_TEXT: Final = 4000
 """Characters; of a longer stream the end is shown, because it is written again each time."""
 
 
+Key = tuple[int, int, int]
+"""Arm, problem and sample index of a stream."""
+
+
+class LiveCell:
+    """The streams of one job."""
+
+    def __init__(self, board: LiveBoard, arm_id: int, problem_id: int) -> None:
+        self._board = board
+        self._cell = (arm_id, problem_id)
+        self._own: set[int] = set()
+
+    def show(self, index: int, text: str, n_tokens: int) -> None:
+        """A stream has got so far."""
+        self._own.add(index)
+        self._board.show((*self._cell, index), text, n_tokens)
+
+    def finish(self, index: int, n_tokens: int) -> None:
+        """A stream has become a completion."""
+        self._own.discard(index)
+        self._board.finish((*self._cell, index), n_tokens)
+
+    def __enter__(self) -> LiveCell:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._board.drop([(*self._cell, index) for index in self._own])
+
+
 class LiveBoard:
-    """The running streams of one job at a time."""
+    """The running streams of all jobs."""
 
     def __init__(self, db: sqlite3.Connection, clock: Callable[[], float] = time.monotonic) -> None:
         self._db = db
         self._clock = clock
-        self._cell = (0, 0)
-        self._streams: dict[int, LiveRow] = {}
-        self._drawn: dict[int, int] = {}
+        self._streams: dict[Key, LiveRow] = {}
+        self._drawn: dict[Key, int] = {}
         self._recent: deque[tuple[float, int]] = deque()
         self._started = 0.0
         self._flushed = float("-inf")
         self._dirty = False
+        self.tokens = 0
+        """All that were drawn since this board was made."""
 
-    def begin(self, arm_id: int, problem_id: int) -> None:
-        """Start showing the streams of a cell."""
-        self.clear()
-        self._cell = (arm_id, problem_id)
+    def begin(self, arm_id: int, problem_id: int) -> LiveCell:
+        """Start showing the streams of a job; leaving it drops those that have not finished."""
         self._forget_old()
         if not self._recent:  # else the window spans the jobs before, and so must its length
             self._started = self._clock()
+        return LiveCell(self, arm_id, problem_id)
 
-    def show(self, index: int, text: str, n_tokens: int) -> None:
+    def show(self, key: Key, text: str, n_tokens: int) -> None:
         """A stream has got so far."""
-        self._count(index, n_tokens)
+        self._count(key, n_tokens)
         shown = text if len(text) <= LONGEST_TEXT else "…" + text[-LONGEST_TEXT:]
-        self._streams[index] = LiveRow(*self._cell, index, shown, n_tokens, time.time())
+        self._streams[key] = LiveRow(*key, shown, n_tokens, time.time())
         self._dirty = True
         self.flush_if_due()
 
-    def finish(self, index: int, n_tokens: int) -> None:
+    def finish(self, key: Key, n_tokens: int) -> None:
         """A stream has become a completion."""
-        self._count(index, n_tokens)
-        self._drawn.pop(index, None)
-        self._dirty |= self._streams.pop(index, None) is not None
+        self._count(key, n_tokens)
+        self.drop([key])
         self.flush_if_due()
+
+    def drop(self, keys: Iterable[Key]) -> None:
+        """These streams are no more; written when it is due."""
+        for key in keys:
+            self._drawn.pop(key, None)
+            self._dirty |= self._streams.pop(key, None) is not None
 
     def clear(self) -> None:
         """Nothing runs any more; written at once."""
@@ -83,10 +117,11 @@ class LiveBoard:
         while self._recent and self._recent[0][0] < self._clock() - WINDOW_S:
             self._recent.popleft()
 
-    def _count(self, index: int, n_tokens: int) -> None:
-        new = n_tokens - self._drawn.get(index, 0)
-        self._drawn[index] = n_tokens
+    def _count(self, key: Key, n_tokens: int) -> None:
+        new = n_tokens - self._drawn.get(key, 0)
+        self._drawn[key] = n_tokens
         if new > 0:
+            self.tokens += new
             self._recent.append((self._clock(), new))
 
     def _write(self) -> None:

@@ -14,15 +14,19 @@ import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Final
 
+from explorer.engines.base import Engine
 from explorer.engines.registry import open_engine as open_any_engine
 from explorer.errors import EngineError, ExplorerError, StoreError
-from explorer.sampler import jobs, judging, plan, settling
+from explorer.sampler import guiding, jobs, judging, plan, settling
+from explorer.sampler.crew import Crew, Flight
 from explorer.sampler.grader import Grader
 from explorer.sampler.live import LiveBoard
 from explorer.sampler.places import Site, survey
 from explorer.sampler.resident import OpenEngine, Residents
+from explorer.sampler.timing import measured
 from explorer.settings import Settings
 from explorer.store import catalog, requests, revisions, status
 from explorer.store.revisions import Topic
@@ -70,7 +74,7 @@ class Runner:
         self._stop = asyncio.Event()
         self._pool = pool or VerifierPool(code_unprotected=settings().code_unprotected)
         self._grader: Grader | None = None
-        self._settling = 0
+        self._wishes = 0
         self._attempts: dict[tuple[int, float], int] = {}
         self._started = time.time()
         self._word = ("starting", "", "")
@@ -125,7 +129,7 @@ class Runner:
         if self._word[0] != "idle":
             self._say("idle")
         assert self._grader is not None
-        if self._settling or not self._grader.idle:
+        if self._wishes or not self._grader.idle:
             await self._sleep(POLL_S)
             return False
         if time.monotonic() - last_work >= self.settings().idle_exit_s:
@@ -133,18 +137,26 @@ class Runner:
         await self._sleep(POLL_S)
         return False
 
-    def _most_urgent(self) -> RequestRow | None:
-        """The next request that has something missing; those that have nothing are done."""
+    def _most_urgent(self, crew: Crew | None = None) -> RequestRow | None:
+        """The next request that has something missing that nobody draws yet.
+
+        Those that have nothing missing are done.
+        """
         settings = self.settings()
+        crew = crew or Crew()
         assert self._grader is not None
-        self._settling = settling.advance(self.db, grading=not self._grader.idle)
+        grading = not self._grader.idle
+        self._wishes = settling.advance(self.db, grading=grading)
+        self._wishes += guiding.advance(self.db, grading=grading)
         waiting = requests.open_requests(self.db)
         near = self.residents.near(settings) if waiting else ()
         for request in plan.in_order(waiting, self.residents.names(settings), near):
             engine = self.residents.get(settings, request.model)
             try:
-                if engine is None or jobs.missing(self._desk(), settings, engine, request):
+                if engine is None or self._missing(settings, engine, request, crew):
                     return request
+                if crew.works_on(request):
+                    continue
                 arm_id = jobs.conclude(self._desk(), settings, engine, request)
                 self._settle(request, "done", arm_id=arm_id)
             except StoreError:
@@ -154,42 +166,98 @@ class Runner:
                 self._settle(request, "failed", _bug(error, settings))
         return None
 
+    def _missing(
+        self, settings: Settings, engine: Engine, request: RequestRow, crew: Crew
+    ) -> list[int]:
+        """What a request lacks and no flight draws."""
+        under_way = crew.owed(request)
+        found = jobs.missing(self._desk(), settings, engine, request)
+        return [index for index in found if index not in under_way]
+
     async def _attend(self, request: RequestRow) -> None:
-        """Work on a request until a job is done, or something more urgent comes up."""
+        """Work on a request, and on more of its model beside it where the engine gains from it.
+
+        Until a job is done and none may follow it, or something more urgent comes up.
+        """
         if not self._settle(request, "running"):
             return
-        work = asyncio.create_task(self._work(request), name=f"request {request.id}")
-        seen = -1
-        while not (await asyncio.wait({work}, timeout=POLL_S))[0]:
+        crew, seen, stopwatch = Crew(), -1, guiding.Stopwatch(self.db)
+        crew.start(request, partial(self._work, crew))
+        while crew:
+            await crew.news(POLL_S)
+            stopwatch.tick(flight.request for flight in crew)
+            await self._land(crew)
             self.live.flush_if_due()
             now = revisions.current(self.db)[Topic.REQUESTS]
-            if self._stop.is_set() or (now != seen and self._is_outdone(request)):
-                work.cancel()
-                await asyncio.wait({work})
-                break
+            if self._stop.is_set():
+                self._requeue(await crew.cancel())
+            elif now != seen and crew:
+                await self._make_way(crew)
             seen = now
+            self._join(crew)
+        stopwatch.stop()
         self.live.clear()
-        if work.cancelled():
-            self._settle(request, "queued")
-        else:
-            await self._judge(request, work.exception())
 
-    def _is_outdone(self, request: RequestRow) -> bool:
-        most_urgent = self._most_urgent()
+    async def _land(self, crew: Crew) -> None:
+        """Judge the jobs that have ended; an engine that failed takes its other jobs with it."""
+        landed = crew.landed()
+        faults = [
+            flight.request
+            for flight, task in landed
+            if not task.cancelled() and isinstance(task.exception(), EngineError)
+        ]
+        if faults:
+            self._requeue(await crew.cancel())
+        for flight, task in landed:
+            error = None if task.cancelled() else task.exception()
+            is_further = isinstance(error, EngineError) and flight.request is not faults[0]
+            if task.cancelled() or is_further:
+                self._requeue([flight])
+            else:
+                await self._judge(flight.request, error)
+
+    async def _make_way(self, crew: Crew) -> None:
+        """End the jobs that nobody wants any more, or that a person's request outdoes."""
+        most_urgent = self._most_urgent(crew)
         waiting = requests.open_requests(self.db)
-        return not plan.is_still_wanted(request, waiting) or plan.should_give_way(
-            request, most_urgent
-        )
 
-    async def _work(self, request: RequestRow) -> None:
-        settings = self.settings()
+        def is_outdone(flight: Flight) -> bool:
+            return not plan.is_still_wanted(flight.request, waiting) or plan.should_give_way(
+                flight.request, most_urgent
+            )
+
+        self._requeue(await crew.cancel(is_outdone))
+
+    def _join(self, crew: Crew) -> None:
+        """Begin a further job while those under way run out, if the engine batches across jobs."""
+        while crew and crew.has_room and not self._stop.is_set():
+            leader = next(iter(crew)).request
+            engine = self.residents.get(self.settings(), leader.model)
+            if engine is None or len(crew) >= engine.info.jobs_at_once:
+                return
+            request = self._most_urgent(crew)
+            if (
+                request is None
+                or request.model != leader.model
+                or request.kind not in requests.DRAWING
+                or not self._settle(request, "running")
+            ):
+                return
+            crew.start(request, partial(self._work, crew))
+
+    def _requeue(self, flights: Sequence[Flight]) -> None:
+        for flight in flights:
+            self._settle(flight.request, "queued")
+
+    async def _work(self, crew: Crew, flight: Flight) -> None:
+        settings, request = self.settings(), flight.request
         if self.residents.get(settings, request.model) is None:
             self._say("loading", request.model)
             self._describe_models(settings)
         upcoming = [other.model for other in requests.open_requests(self.db)]
         engine = await self.residents.need(settings, request.model, upcoming)
         desk = self._desk()
-        wanted = jobs.missing(desk, settings, engine, request)
+        wanted = self._missing(settings, engine, request, crew)
         batch = plan.next_batch(wanted, LARGEST_JOB[request.kind])
         if not batch:
             return
@@ -197,8 +265,10 @@ class Runner:
             self._say("judging", request.model, f"{len(wanted)} to judge")
             await judging.judge(desk, settings, engine, request, batch)
         elif request.kind in requests.DRAWING:
+            flight.take(batch)
             self._say("sampling", request.model, f"{len(wanted)} of {request.n} to draw")
-            await jobs.sample(desk, settings, engine, request, batch)
+            with measured(self.db, self.live, jobs.arm_id_of(desk, settings, engine, request)):
+                await jobs.sample(desk, settings, engine, request, batch, flight.stored)
         else:
             self._say("scoring", request.model, f"{len(wanted)} to score")
             await jobs.score(desk, engine, request, batch)
