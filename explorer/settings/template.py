@@ -134,7 +134,8 @@ ends too. How many trees are there?", "answer": "13"}
 """
 
 _DEMO: Final = """\
-# The bundled family: three tiny models trained for this demo, and what they wrote.
+# The bundled family: eight tiny models trained for this demo, and what they wrote. Three of them
+# are listed; the study (S) and the commands show all.
 # Written by `rlvr-explorer demo`; change it as you like, it is not written again.
 
 [cache]
@@ -162,6 +163,7 @@ device = "cpu"
 role = "rl"
 base = "base"
 algorithm = "GRPO"
+step = 40
 source = "{sample_data}/models/rl"
 template = "qa"
 dtype = "float32"
@@ -174,6 +176,61 @@ source = "{sample_data}/models/distilled"
 template = "qa"
 dtype = "float32"
 device = "cpu"
+
+[models."ppo"]
+role = "rl"
+base = "base"
+algorithm = "PPO"
+step = 40
+source = "{sample_data}/models/ppo"
+template = "qa"
+dtype = "float32"
+device = "cpu"
+listed = false
+
+[models."reinforce++"]
+role = "rl"
+base = "base"
+algorithm = "REINFORCE++"
+step = 40
+source = "{sample_data}/models/reinforce++"
+template = "qa"
+dtype = "float32"
+device = "cpu"
+listed = false
+
+[models."rloo"]
+role = "rl"
+base = "base"
+algorithm = "RLOO"
+step = 40
+source = "{sample_data}/models/rloo"
+template = "qa"
+dtype = "float32"
+device = "cpu"
+listed = false
+
+[models."remax"]
+role = "rl"
+base = "base"
+algorithm = "ReMax"
+step = 40
+source = "{sample_data}/models/remax"
+template = "qa"
+dtype = "float32"
+device = "cpu"
+listed = false
+
+[models."dapo"]
+role = "rl"
+base = "base"
+algorithm = "DAPO"
+step = 40
+source = "{sample_data}/models/dapo"
+template = "qa"
+dtype = "float32"
+device = "cpu"
+listed = false
 
 [datasets.twins]
 path = "{sample_data}/problems.jsonl"

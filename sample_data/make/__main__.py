@@ -17,6 +17,8 @@ HERE = Path(__file__).resolve().parents[1]
 MODELS = ["base", "rl", "distilled"]
 SIBLINGS = [name for name in ALGORITHMS if name != "grpo"]
 """Trained on demand, for the comparison of algorithms; GRPO is the family's `rl`."""
+STEPS = (10, 20, 60, 80)
+"""Of the GRPO run whose 40th is the family's `rl`."""
 
 
 def stages(options: argparse.Namespace) -> dict[str, Callable[[], None]]:
@@ -47,6 +49,16 @@ def siblings(options: argparse.Namespace) -> dict[str, Callable[[], None]]:
     }  # fmt: skip
 
 
+def checkpoints(options: argparse.Namespace) -> dict[str, Callable[[], None]]:
+    """GRPO after fewer and after more steps: runs only when named."""
+    return {
+        "checkpoints": partial(
+            policy.make_steps, options.out / "models" / "base", options.out / "checkpoints", GRPO,
+            STEPS, options.seed, options.work,
+        )
+    }  # fmt: skip
+
+
 def truths(options: argparse.Namespace) -> dict[str, Callable[[], None]]:
     """Counts of very many samples: wants a GPU, and runs only when named."""
     setting = truth.Setting(
@@ -65,7 +77,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "stages",
         nargs="*",
-        help=f"problems base rl distilled measure (all of these), or {' '.join(SIBLINGS)} truth",
+        help="problems base rl distilled measure (all of these), or "
+        f"{' '.join(SIBLINGS)} checkpoints truth",
     )
     parser.add_argument("--models", nargs="*", help=f"to count ({' '.join(MODELS)})")
     parser.add_argument("--seed", type=int, default=1, help="of training and of measuring")
@@ -88,7 +101,7 @@ def main() -> None:
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     options.out.mkdir(parents=True, exist_ok=True)
     family = stages(options)
-    known = family | siblings(options) | truths(options)
+    known = family | siblings(options) | checkpoints(options) | truths(options)
     unknown = set(options.stages) - set(known)
     if unknown:
         raise SystemExit(

@@ -3,9 +3,10 @@
 One loop for all six algorithms; `algorithms` says what each of them does differently.
 """
 
+import shutil
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -247,3 +248,14 @@ def make(base: Path, out: Path, recipe: Recipe, seed: int, work: Path) -> None:
     network, words = model.load(base), tokenizer.load(base)
     train(network, words, tasks(RL_MIX, Random(f"rl {seed}")), recipe, work / out.name)
     model.save(network, words, out)
+
+
+def make_steps(
+    base: Path, out: Path, recipe: Recipe, steps: Sequence[int], seed: int, work: Path
+) -> None:
+    """The same run, gone on to the last of these steps and kept at each: `grpo-step-010` and so on."""
+    last = work / "steps"
+    make(base, last, replace(recipe, steps=max(steps)), seed, work / "run")
+    for step in steps:
+        kept = last if step == max(steps) else work / "run" / last.name / f"step-{step:03d}"
+        shutil.copytree(kept, out / f"grpo-step-{step:03d}", dirs_exist_ok=True)
