@@ -258,26 +258,33 @@ async def _placed(desk: Desk, engine: Engine, trace: TraceRow) -> TraceRow:
 async def _check_tokenizer(desk: Desk, engine: Engine, traces: Sequence[TraceRow]) -> None:
     """Token ids mean something only to a model that has the same vocabulary.
 
-    Where tokenizer files differ (a chat template is enough), the scorer must cut most texts
-    into the same tokens.
+    Where tokenizer files differ (a chat template is enough), the scorer must cut the texts into
+    mostly the same tokens. Not into the same ones throughout: a model may draw ` 1` and `2` where
+    the text alone would be cut into ` 12`.
     """
     arm_id = traces[0].arm_id
     arm = next(arm for arm in queries.arms(desk.db) if arm.id == arm_id)
     exact = [trace for trace in traces if trace.tokens is not None and trace.tokens.exact]
     if not exact or arm.spec.tokenizer == engine.info.tokenizer:
         return
-    same = 0
+    same = all_tokens = 0
     for trace in exact[:_COMPARED]:
         assert trace.tokens is not None
-        own = trace.tokens.ids[np.diff(trace.tokens.ends, prepend=0) > 0]
-        same += own.tolist() == (await engine.retokenise(trace.text)).ids.tolist()
-    if 2 * same < len(exact[:_COMPARED]):
+        own, again = _cut(trace.tokens), _cut(await engine.retokenise(trace.text))
+        same, all_tokens = same + len(own & again), all_tokens + len(own)
+    if 2 * same < all_tokens:
         raise UnworkableError(
             "The two models have different tokenizers",
             f"{arm.model.name} wrote these completions in tokens that the scoring model cuts"
             " otherwise, so their ids mean something else to it.",
             "Score with a model that shares the tokenizer, such as its base.",
         )
+
+
+def _cut(tokens: Tokens) -> set[tuple[int, int]]:
+    """(id, end) of every token that covers some of the text."""
+    covers = np.diff(tokens.ends, prepend=0) > 0
+    return set(zip(tokens.ids[covers].tolist(), tokens.ends[covers].tolist(), strict=True))
 
 
 _COMPARED: Final = 8

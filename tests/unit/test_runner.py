@@ -372,6 +372,21 @@ async def test_does_not_score_ids_of_another_tokenizer(bench: Bench) -> None:
     assert "tokenizers" in bench.request(asked).error["title"]
 
 
+async def test_scores_texts_that_were_drawn_in_other_pieces_than_they_are_cut_into(
+    bench: Bench,
+) -> None:
+    """A tokenizer saved anew is another file; what counts is what the ids mean."""
+    spec = replace(fake_engine.spec("near", TEMPLATE, SAMPLING), tokenizer="saved anew")
+    arm = catalog.put_arm(bench.db, spec, "near")
+    ids = np.array([97, 9, 100, 101], dtype=np.int32)  # 'a', 'bc' in one, 'd', 'e'
+    tokens = Tokens(ids, np.array([1, 3, 4, 5], dtype=np.int32), None)
+    drawn = Completion(0, 0, "abcde", FinishReason.LENGTH, tokens)
+    completions.append(bench.db, arm, bench.problems[0], [(drawn, None)])
+    asked = requests.ask_for_scores(bench.db, "base", bench.problems[0], arm, 1)
+    await bench.run()
+    assert bench.request(asked).state == "done", bench.request(asked).error
+
+
 async def test_a_stop_request_ends_it_and_keeps_the_queue(bench: Bench) -> None:
     bench.script.gate = asyncio.Event()
     asked = bench.ask("base", n=2)
