@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "demo": "Open the bundled models and problems in a workspace of their own.",
     "init": "Write a commented explorer.toml to fill in.",
     "sample": "Ask for completions of problems by a model.",
+    "guide": "Sample a whole set, first where it changes the answer most.",
     "score": "Ask how likely a model finds another model's completions.",
     "branch": "Let a model go on from tokens of a completion.",
     "entropy": "Find at which temperature a model is as varied as its base.",

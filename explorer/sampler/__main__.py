@@ -22,7 +22,7 @@ from explorer.sampler.lifecycle import SamplerLock
 from explorer.sampler.runner import Runner
 from explorer.settings import Settings
 from explorer.settings import reader as settings_reader
-from explorer.store import requests
+from explorer.store import guides, requests, settling
 from explorer.store.connection import open_writer
 
 log = logging.getLogger("explorer.sampler")
@@ -107,7 +107,8 @@ async def _run(db: sqlite3.Connection, settings: SettingsFile) -> tuple[bool, fl
 
 def _asked_since(db: sqlite3.Connection, moment: float | None) -> bool:
     """Whether something was asked for that this sampler did not see before it ended."""
-    return any(moment is None or row.asked > moment for row in requests.open_requests(db))
+    asked = [*requests.open_requests(db), *settling.open_wishes(db), *guides.open_guides(db)]
+    return any(moment is None or row.asked > moment for row in asked)
 
 
 if __name__ == "__main__":

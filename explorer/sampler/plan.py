@@ -1,15 +1,15 @@
 """What to do next: pure decisions over open requests.
 
-What a person looks at comes before what a command line asked for; within either, the models that
-are loaded come first and a model's requests stay together, so that models are not swapped back
-and forth.
+What a person looks at comes before what a command line asked for, and that before what guides ask
+for; within each, the models that are loaded come first and a model's requests stay together, so
+that models are not swapped back and forth.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from explorer.store.requests import INTERACTIVE
+from explorer.store.requests import BATCH, INTERACTIVE
 from explorer.store.rows import RequestRow
 
 
@@ -23,16 +23,16 @@ def in_order(
         resident: models that are loaded.
         near: models that can be loaded without another's making room; they come next.
     """
-    first_seen: dict[tuple[bool, str], int] = {}
+    first_seen: dict[tuple[int, str], int] = {}
     for position, request in enumerate(requests):
-        first_seen.setdefault((is_batch(request), request.model), position)
+        first_seen.setdefault((_turn(request), request.model), position)
 
-    def rank(numbered: tuple[int, RequestRow]) -> tuple[bool, int, int, int]:
+    def rank(numbered: tuple[int, RequestRow]) -> tuple[int, int, int, int]:
         position, request = numbered
-        batch = is_batch(request)
-        group = first_seen[batch, request.model]
+        turn = _turn(request)
+        group = first_seen[turn, request.model]
         far = 0 if request.model in resident else 1 if request.model in near else 2
-        return batch, far, group, position
+        return turn, far, group, position
 
     return [request for _, request in sorted(enumerate(requests), key=rank)]
 
@@ -54,3 +54,8 @@ def is_still_wanted(running: RequestRow, requests: Sequence[RequestRow]) -> bool
 
 def is_batch(request: RequestRow) -> bool:
     return request.priority > INTERACTIVE
+
+
+def _turn(request: RequestRow) -> int:
+    """0 for a person's, 1 for a command line's, 2 for a guide's."""
+    return is_batch(request) + (request.priority > BATCH)

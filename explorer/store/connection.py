@@ -13,7 +13,7 @@ from typing import Final
 
 from explorer.errors import StoreError
 
-SCHEMA_VERSION: Final = 13
+SCHEMA_VERSION: Final = 14
 """How many migrations `schema` has; a cache at this version opens without importing it."""
 
 BUSY_TIMEOUT_S: Final = 20.0

@@ -23,6 +23,9 @@ DRAWING: Final = ("sample", "guess", "branch")
 BATCH: Final = 10
 """Priority of requests made from the command line for many problems."""
 
+GUIDED: Final = 20
+"""Priority of what guides ask for; a request of this priority is a guide's and nobody else's."""
+
 
 def ask_for_completions(
     db: sqlite3.Connection,
@@ -154,6 +157,11 @@ def cancel(db: sqlite3.Connection, problem_id: int | None = None) -> int:
             f"UPDATE settling SET state = 'cancelled', reason = ? WHERE state = 'open'{where}",
             ("cancelled; what is stored stays", *values),
         )
+        if problem_id is None:
+            db.execute(
+                "UPDATE guide SET state = 'cancelled', reason = 'cancelled; what is stored stays'"
+                " WHERE state IN ('open', 'paused')"
+            )
         bump(db, Topic.REQUESTS)
     return cursor.rowcount
 

@@ -179,6 +179,29 @@ def m013_branches(db: Database) -> None:
     db.execute("CREATE INDEX branch_for ON branch (request_id)")
 
 
+@migrations()
+def m014_guides(db: Database) -> None:
+    """Wishes for whole sets, the requests made for them, and how fast arms were drawn where."""
+    db.execute(
+        "CREATE TABLE guide (id INTEGER PRIMARY KEY, models TEXT NOT NULL,"
+        " problem_ids TEXT NOT NULL, sampling TEXT NOT NULL, pairs TEXT NOT NULL,"
+        " named TEXT NOT NULL, n INTEGER NOT NULL, ks TEXT NOT NULL, most_samples INTEGER,"
+        " most_tokens INTEGER, most_seconds REAL, state TEXT NOT NULL, reason TEXT NOT NULL,"
+        " samples INTEGER NOT NULL, tokens INTEGER NOT NULL, seconds REAL NOT NULL,"
+        " asked REAL NOT NULL, UNIQUE (models, problem_ids, sampling)) STRICT"
+    )
+    db.execute(
+        "CREATE TABLE guide_draw (request_id INTEGER PRIMARY KEY REFERENCES request,"
+        " guide_id INTEGER NOT NULL REFERENCES guide, after_id INTEGER NOT NULL,"
+        " samples INTEGER NOT NULL, why TEXT NOT NULL) STRICT"
+    )
+    db.execute(
+        "CREATE TABLE speed (arm_id INTEGER NOT NULL REFERENCES arm, host TEXT NOT NULL,"
+        " tokens REAL NOT NULL, seconds REAL NOT NULL, PRIMARY KEY (arm_id, host))"
+        " STRICT, WITHOUT ROWID"
+    )
+
+
 _FIRST_SCHEMA = """
 CREATE TABLE model (
   name TEXT PRIMARY KEY, role TEXT NOT NULL, base TEXT NOT NULL, algorithm TEXT NOT NULL

@@ -14,6 +14,7 @@ from explorer.store import queries, requests, status
 from explorer.store.revisions import Topic
 from explorer.store.rows import ArmRow, ModelRow, RequestRow, SamplerRow
 from explorer.views.arms import ordered_models
+from explorer.views.guides import GuideProgress, read_guides
 from explorer.views.models import missing
 from explorer.views.text import lines_of
 
@@ -65,6 +66,7 @@ class Runs:
     open: tuple[QueueLine, ...]
     failed: tuple[QueueLine, ...]
     sampler: SamplerRow | None
+    guides: tuple[GuideProgress, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,7 @@ class RunsSubject:
             open=tuple(_line(db, request) for request in requests.open_requests(db)),
             failed=tuple(_line(db, request) for request in failed[:FAILED_SHOWN]),
             sampler=status.sampler(db),
+            guides=tuple(read_guides(db)),
         )
 
 

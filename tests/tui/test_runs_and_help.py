@@ -17,6 +17,7 @@ from explorer.store import queries, requests, status
 from explorer.store.connection import open_reader, open_writer
 from explorer.tui.app import ExplorerApp
 from explorer.tui.screens.choose import ChooseScreen
+from explorer.tui.screens.guide import GuideScreen
 from explorer.tui.screens.help import HelpScreen
 from explorer.tui.screens.problem import ProblemScreen
 from explorer.tui.screens.problems import ProblemsScreen
@@ -113,6 +114,7 @@ OURS = (
     TextScreen,
     ChooseScreen,
     SampleScreen,
+    GuideScreen,
     FilterInput,
 )
 

@@ -44,6 +44,7 @@ def runs_rows(runs: Runs, now: float, width: int, serving: Serving | None = None
     return [
         *_section("Sampler"),
         *_sampler(runs, now, width),
+        *_guides(runs, width),
         [],
         *_section("Queue", f"{len(runs.open)} open" if runs.open else "nothing waits"),
         *_queue(runs.open, width),
@@ -56,6 +57,15 @@ def runs_rows(runs: Runs, now: float, width: int, serving: Serving | None = None
         *_section("Arms", "completions are pooled within one of these, never across"),
         *_arms(runs, width),
     ]
+
+
+def _guides(runs: Runs, width: int) -> list[Pieces]:
+    from explorer.tui.render.guide_rows import guide_rows
+
+    if not runs.guides:
+        return []
+    remark = "whole sets, first where a sample changes the answer most"
+    return [[], *_section("Guided sampling", remark), *guide_rows(runs.guides, width)]
 
 
 def _section(title: str, remark: str = "") -> list[Pieces]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -19,6 +20,7 @@ from explorer.tui.widgets.rows import Rows
 from explorer.views.text import one_line
 
 if TYPE_CHECKING:
+    from explorer.views.guides import GuideProgress
     from explorer.views.runs import LogTail, Runs
     from explorer.views.servers import Serving
 
@@ -33,7 +35,9 @@ class RunsScreen(FrameScreen):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("c", "cancel", "Cancel", id="runs.cancel", group=SAMPLE,
-                tooltip="Cancel open requests, of one problem or all; what is stored stays"),
+                tooltip="Cancel open requests or guided sampling; what is stored stays"),
+        Binding("p", "pause", "Pause", id="runs.pause", group=SAMPLE,
+                tooltip="Pause guided sampling, or resume what was paused"),
         Binding("K", "stop", "Stop sampler", id="runs.stop", group=SAMPLE,
                 tooltip="Ask the sampler to finish; open requests stay in the queue"),
         Binding("l", "log", "Next log", id="runs.log", group=VIEW,
@@ -121,24 +125,60 @@ class RunsScreen(FrameScreen):
 
     def action_cancel(self) -> None:
         from explorer.tui.screens.choose import ChooseScreen
+        from explorer.views.guides import what_label
         from explorer.views.numbers import plural
 
-        if self.runs is None or not self.runs.open:
+        open_ = self.runs.open if self.runs is not None else ()
+        guides = [one.guide for one in self._guides("open", "paused")]
+        if not open_ and not guides:
             self.notify("Nothing waits or runs.", markup=False)
             return
         problems: dict[int, str] = {}
-        for line in self.runs.open:
+        for line in open_:
             problems.setdefault(line.request.problem_id, line.problem)
-        targets: list[int | None] = [None, *problems]
-        texts = [f"all of them, {plural(len(self.runs.open), 'request')}"]
+        jobs: list[Callable[[sqlite3.Connection], None]] = [partial(_cancel, None)]
+        texts = [f"all of them, {plural(len(open_), 'request')}"]
+        jobs += [partial(_move_guide, "cancel", guide.id) for guide in guides]
+        texts += [f"guided sampling {guide.id}: {what_label(guide.wish)}" for guide in guides]
+        jobs += [partial(_cancel, problem_id) for problem_id in problems]
         texts += [one_line(name) for name in problems.values()]
 
         def chosen(position: int | None) -> None:
             if position is not None:
-                job = partial(_cancel, targets[position])
-                self.explorer.ask("Cancelled; what is stored stays.", job)
+                self.explorer.ask("Cancelled; what is stored stays.", jobs[position])
 
         self.app.push_screen(ChooseScreen("Cancel which requests?", texts), chosen)
+
+    def _guides(self, *states: str) -> list[GuideProgress]:
+        found = self.runs.guides if self.runs is not None else ()
+        return [one for one in found if one.guide.state in states]
+
+    def action_pause(self) -> None:
+        from explorer.tui.screens.choose import ChooseScreen
+        from explorer.views.guides import what_label
+
+        guides = [one.guide for one in self._guides("open", "paused", "cancelled", "failed")]
+        if not guides:
+            self.notify("There is no guided sampling to pause or resume.", markup=False)
+            return
+
+        def chosen(position: int | None) -> None:
+            if position is None:
+                return
+            guide = guides[position]
+            name = "pause" if guide.state == "open" else "resume"
+            said = "Paused; what is stored stays." if name == "pause" else "It goes on."
+            job = partial(_move_guide, name, guide.id)
+            self.explorer.ask(said, job, then_sample=name == "resume")
+
+        if len(guides) == 1:
+            chosen(0)
+            return
+        texts = [
+            f"{'pause' if guide.state == 'open' else 'resume'} {guide.id}: {what_label(guide.wish)}"
+            for guide in guides
+        ]
+        self.app.push_screen(ChooseScreen("Pause or resume which?", texts), chosen)
 
     def action_stop(self) -> None:
         from explorer.tui.screens.choose import ChooseScreen
@@ -166,6 +206,12 @@ def _cancel(problem_id: int | None, db: sqlite3.Connection) -> None:
     from explorer.store.requests import cancel
 
     cancel(db, problem_id)
+
+
+def _move_guide(name: str, guide_id: int, db: sqlite3.Connection) -> None:
+    from explorer.store import guides
+
+    {"pause": guides.pause, "resume": guides.resume, "cancel": guides.cancel}[name](db, guide_id)
 
 
 def _stop(db: sqlite3.Connection) -> None:
