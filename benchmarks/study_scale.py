@@ -28,6 +28,8 @@ from explorer.settings import Settings
 from explorer.store import catalog, revisions, standing
 from explorer.store.connection import open_reader, open_writer, transaction
 from explorer.store.rows import ModelRow
+from explorer.views.diversity import MOST_ANSWERS
+from explorer.views.report_reader import read_reports
 from explorer.views.set_snapshot import SetCache, SetSubject
 from explorer.views.study_snapshot import StudyCache, StudySubject, StudyView
 
@@ -148,6 +150,10 @@ class Ours:
             assert view.shown.filter_error is None, view.shown.filter_error
             return view
 
+    def report(self, most_answers: int) -> None:
+        """As `rlvr-explorer report`; 0 answers at most are all of them."""
+        read_reports(self.settings, most_answers=most_answers)
+
 
 class Pandas:
     """The same from the file, as one would write it."""
@@ -224,6 +230,8 @@ def main() -> None:
             mine = timed(lambda text=text: ours.filter(text), 1)  # type: ignore[misc]
             their = timed(lambda ids=ids: theirs.filter(lambda _: ids), 1)  # type: ignore[misc]
             print(f"| `{text}` | {len(ids)} | {mine} | {their} |")
+        for name, most in (("report", MOST_ANSWERS), ("report --all-answers", 0)):
+            print(f"| `{name}` | {PROBLEMS} | {timed(lambda most=most: ours.report(most))} | |")  # type: ignore[misc]
 
 
 if __name__ == "__main__":

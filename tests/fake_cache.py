@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,22 @@ MODELS = (
     ModelRow("rl", "rl", "base", "GRPO"),
     ModelRow("distilled", "distilled", "base", ""),
 )
+CROWD = (
+    MODELS[0],
+    *(
+        ModelRow(name, "rl", "base", method)
+        for name, method in (
+            ("grpo", "GRPO"), ("ppo", "PPO"), ("reinforce++", "Reinforce++"), ("rloo", "RLOO"),
+            ("remax", "ReMax"), ("dapo", "DAPO"),
+        )
+    ),
+    MODELS[2],
+)  # fmt: skip
+"""The paper's eight arms: base, six RL algorithms, distilled."""
+
+CHECKPOINTS = tuple(ModelRow(f"grpo-step-{step}", "rl", "base", "GRPO") for step in (150, 300, 450))
+"""Further arms: GRPO on its way."""
+
 SAMPLING = Sampling(temperature=1.0, top_p=1.0, max_tokens=160)
 HOSTILE = (
     "Brackets [b]bold[/b] a[i] [/foo] and an escape \x1b[2J\x1b]0;owned\x07 then\ta tab, "
@@ -44,20 +61,26 @@ SOLVE_RATES = {"base": (0.35, 0.6), "rl": (0.6, 0.25), "distilled": (0.95, 0.9)}
 """Chance of a right answer on (ordinary, look-alike) problems."""
 
 
-def build(path: Path, problems: int = 40, n: int = 64, scored: int = 4) -> sqlite3.Connection:
+def build(
+    path: Path,
+    problems: int = 40,
+    n: int = 64,
+    scored: int = 4,
+    models: Sequence[ModelRow] = MODELS,
+) -> sqlite3.Connection:
     """Fill a new cache: three arms, `n` completions each, base's scores of the first few."""
     db = open_writer(path)
     rng = np.random.default_rng(7)
-    catalog.put_models(db, MODELS)
+    catalog.put_models(db, models)
     tasks = [*(_problem(i) for i in range(problems - 1)), _hostile_problem()]
     problem_ids = catalog.put_problems(db, tasks)
     scorer = catalog.put_scorer(
         db, ScorerRow(0, "base", "local:base", "tok:1", "transformers", "float32")
     )
-    for model in MODELS:
+    for number, model in enumerate(models):
         arm_id = catalog.put_arm(db, spec(model.name), model.name)
         for position, task in enumerate(tasks):
-            rate = SOLVE_RATES[model.name][position % 2] * ((position * 7) % 10) / 9
+            rate = _solve_rates(model, number)[position % 2] * ((position * 7) % 10) / 9
             cell = [_completion(rng, task, index, rate) for index in range(n)]
             problem_id = problem_ids[task.name]
             prompt = f"Question: {task.statement}\nAnswer:"
@@ -83,6 +106,14 @@ def spec(model: str) -> ArmSpec:
         engine="transformers",
         dtype="float32",
     )
+
+
+def _solve_rates(model: ModelRow, number: int) -> tuple[float, float]:
+    """As written above, or near those of its role, by its place in the list."""
+    if model.name in SOLVE_RATES:
+        return SOLVE_RATES[model.name]
+    ordinary, alike = SOLVE_RATES[model.role]
+    return ordinary + 0.04 * (number % 7), alike - 0.03 * (number % 5)
 
 
 def hostile_problem_id(db: sqlite3.Connection) -> int:

@@ -85,6 +85,20 @@ def wait_for(db: sqlite3.Connection, settings: Settings, asked: Sequence[int]) -
         _raise_failure(progress, settings)
 
 
+def wait_or_say(
+    db: sqlite3.Connection, settings: Settings, asked: Sequence[int], wait: bool
+) -> None:
+    """End when it is done, or at once with a word on where to look.
+
+    Raises:
+        EngineError: as `wait_for`.
+    """
+    if wait:
+        wait_for(db, settings, asked)
+    else:
+        click.echo("`rlvr-explorer status` shows how far it is.")
+
+
 def _raise_failure(progress: Progress, settings: Settings) -> NoReturn:
     first = progress.failed[0]
     if first.state == "cancelled":

@@ -28,6 +28,30 @@ def workspace_option(function: Function) -> Function:
     return option(function)
 
 
+def problems_option(function: Function) -> Function:
+    """`-p NAMES`: which problems; must be said."""
+    option = click.option("-p", "--problems", required=True, metavar="NAMES", help=PROBLEMS_HELP)
+    return option(function)
+
+
+PROBLEMS_HELP = "Problems: names or patterns ('trees-*'), a filter ('class:S base<5%'), or 'all'."
+
+
+def each_option(default: int, text: str) -> Callable[[Function], Function]:
+    """`-n N`: how many of something of each problem."""
+    return click.option(
+        "-n", "n", type=click.IntRange(1, 100_000), default=default, show_default=True, help=text
+    )
+
+
+def wait_option(function: Function) -> Function:
+    """`--wait`: stay until what was asked for is there."""
+    option = click.option(
+        "--wait", is_flag=True, help="Stay, show progress, and end when it is done."
+    )
+    return option(function)
+
+
 def json_option(function: Function) -> Function:
     """`--json`: the same facts for programs."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
@@ -49,6 +73,19 @@ def ks_option(function: Function) -> Function:
     """`-k 1,8,128`: at which k pass@k is printed."""
     option = click.option(
         "-k", "ks", default="", metavar="K,K…", help="At which k.  [default: 1,4,16,64,…]"
+    )
+    return option(function)
+
+
+def extra_arms_option(function: Function) -> Function:
+    """`--arm base@T0.6`: further arms beside those with the settings that are shown."""
+    option = click.option(
+        "--arm",
+        "extra",
+        multiple=True,
+        metavar="ARM",
+        help="Show this stored arm too, under settings of its own: a model, MODEL@T0.6, or the"
+        " first letters of an arm's key; may be repeated.",
     )
     return option(function)
 

@@ -97,19 +97,21 @@ def g_pass_at_k(c: int, n: int, k: int, tau: float) -> float:
     if not 1 <= k <= n:
         return math.nan
     least = max(1, math.ceil(tau * k - 1e-9))
-    logs = [
-        _log_choose(c, j) + _log_choose(n - c, k - j) - _log_choose(n, k)
-        for j in range(max(least, k - (n - c)), min(c, k) + 1)
-    ]
-    return min(1.0, math.fsum(math.exp(log) for log in logs))
+    found = range(max(least, k - (n - c)), min(c, k) + 1)
+    return min(1.0, math.fsum(_exactly(c, n, k, j) for j in found))
 
 
 def mean_g_pass_at_k(c: int, n: int, k: int) -> float:
     """mG-Pass@k: twice the mean of G-Pass@k over tau from 1/2 to 1; NaN for k > n."""
     if not 1 <= k <= n:
         return math.nan
-    shares = range(k // 2 + k % 2 + 1, k + 1)
-    return 2 / k * math.fsum(g_pass_at_k(c, n, k, share / k) for share in shares)
+    half = k // 2 + k % 2
+    first = max(half + 1, k - (n - c))
+    # j of k right counts once for every share from half + 1 to j
+    return min(
+        1.0,
+        2 / k * math.fsum((j - half) * _exactly(c, n, k, j) for j in range(first, min(c, k) + 1)),
+    )
 
 
 def cover_at(c: ArrayLike, n: ArrayLike, taus: ArrayLike) -> Floats:
@@ -130,6 +132,11 @@ def cover_at(c: ArrayLike, n: ArrayLike, taus: ArrayLike) -> Floats:
 def majority_curve(answers: Answers) -> dict[int, float]:
     """majority@k at the ks at which pass@k is drawn."""
     return {k: majority_at_k(answers, k) for k in standard_ks(answers.n)}
+
+
+def _exactly(c: int, n: int, k: int, j: int) -> float:
+    """Chance that just j of k samples are right."""
+    return math.exp(_log_choose(c, j) + _log_choose(n - c, k - j) - _log_choose(n, k))
 
 
 def _log_choose(n: int, k: int) -> float:

@@ -18,6 +18,7 @@ from explorer.core.beta import beta_quantile
 from explorer.core.passk import table
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 LEVEL = 0.95
 """Coverage of every interval shown, unless it says otherwise."""
@@ -27,6 +28,9 @@ RESAMPLES = 2000
 
 _CHUNK_CELLS = 4_000_000
 """Most resample weights held at once (32 MB)."""
+
+_ONE_THREAD = 200_000
+"""Multiplications up to which no BLAS known starts threads for a product."""
 
 
 class Interval(NamedTuple):
@@ -114,18 +118,30 @@ def resampled_means(values: Floats, *, resamples: int = RESAMPLES, seed: int = 0
     """
     problems = len(values)
     if resamples * problems <= _CHUNK_CELLS:
-        shared: Floats = _weights(problems, resamples, seed) @ values / problems
-        return shared
+        return _product(_weights(problems, resamples, seed), values) / problems
     distinct, counts = np.unique(values, axis=0, return_counts=True)
     random = np.random.default_rng(seed)
     chunk = max(1, _CHUNK_CELLS // len(distinct))
     means = [
-        random.multinomial(problems, counts / problems, size=min(chunk, resamples - start))
-        @ distinct
+        _product(
+            random.multinomial(problems, counts / problems, size=min(chunk, resamples - start)),
+            distinct,
+        )
         / problems
         for start in range(0, resamples, chunk)
     ]
     return np.concatenate(means)
+
+
+def _product(weights: Floats | Ints, values: Floats) -> Floats:
+    """[R, P] @ [P, K] in blocks too small for threads: where other work fills the cores, those
+    spin for much longer than the product takes.
+    """
+    rows = max(1, _ONE_THREAD // max(1, values.size))
+    found = np.empty((len(weights), values.shape[1]))
+    for start in range(0, len(weights), rows):
+        np.matmul(weights[start : start + rows], values, out=found[start : start + rows])
+    return found
 
 
 @lru_cache(maxsize=4)

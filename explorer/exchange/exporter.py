@@ -244,7 +244,8 @@ class _Exporter:
             if scorer.id not in scorers:
                 scorers[scorer.id] = len(scorers) + 1
                 self.write(native.dump(_scorer(scorer, scorers[scorer.id])))
-            texts = list(dict.fromkeys(text for line in scores.top_texts for text in line))
+            rows = list(scores.top_texts)  # decoded as often as it is gone through
+            texts = list(dict.fromkeys(text for line in rows for text in line))
             place = {text: number for number, text in enumerate(texts)}
             line = {
                 "type": "score",
@@ -253,7 +254,7 @@ class _Exporter:
                 "ranks": scores.ranks.tolist(),
                 "top_ids": scores.top_ids.tolist(),
                 "texts": texts,
-                "top_texts": [[place[text] for text in line] for line in scores.top_texts],
+                "top_texts": [[place[text] for text in line] for line in rows],
             }
             floats = {
                 "logprobs": scores.logprobs.tolist(),

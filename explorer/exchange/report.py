@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from explorer.json_lines import RowFault
+
+FAULTS_KEPT: Final = 200
+"""A file that is wrong throughout must not fill the memory with reasons."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,28 +6,22 @@ import csv
 import io
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from rich.text import Text
 
-from explorer.report.console import console, table
+from explorer.report.console import console, crowded, print_grid
 from explorer.report.diversity import as_dict as diversity_dict
 from explorer.report.diversity import diversity_grid, remarks
 from explorer.report.luck import COT_CAVEAT, cot_tables, guess_lines, set_dict
 from explorer.report.naming import label
 from explorer.report.parity import as_dict as parity_dict
-from explorer.report.parity import parity_line
+from explorer.report.parity import parity_lines
+from explorer.views.noise import gathered
 from explorer.views.numbers import plural
 from explorer.views.report_tables import ArmLine, Comparison, SetReport
+from explorer.views.table_layout import Table
 from explorer.views.text import one_line
-
-
-class Grid(NamedTuple):
-    """A printed table: the first column names the rows, the others are numbers."""
-
-    headers: list[str]
-    rows: list[list[str]]
-
 
 CAVEAT = (
     "pass@k is the unbiased estimate, its band a 95% bootstrap over problems. A class says what was"
@@ -38,29 +32,34 @@ CAVEAT = (
 def print_report(report: SetReport) -> None:
     """Print it as aligned text."""
     out = console()
-    out.print(Text(f"{_title(report)}\n"))
-    out.print(table(*pass_table(report), text_columns=1))
-    if report.comparisons:
-        out.print(Text("\nAgainst the base: what was solved at least once"))
-        out.print(table(*coverage_table(report), text_columns=1))
-        out.print(Text("\npass@k minus the base's, in points"))
-        out.print(table(*difference_table(report), text_columns=1))
-        for pair in report.comparisons:
-            out.print(Text(f"Crossing: {pair.crossing.sentence()}"))
-    for title, headers, rows in cot_tables(report.luck):
-        out.print(Text(f"\n{title}"))
-        out.print(table(headers, rows, text_columns=1))
-    for line in _luck_lines(report):
-        out.print(Text(line))
-    if report.diversity is not None and report.diversity.arms:
-        problems = plural(report.diversity.problems, "problem")
-        out.print(Text(f"\nDiversity, means over {problems} that all have"))
-        out.print(table(*diversity_grid(report.diversity), text_columns=1))
-        for remark in remarks(report.diversity):
-            out.print(Text(remark))
-    for line in _footing(report):
+    tables = _tables(report)
+    turned = crowded(out, [grid for _, grid, _ in tables])
+    out.print(Text(_title(report)))
+    for title, grid, notes in tables:
+        out.print(Text(f"\n{title}" if title else ""))
+        print_grid(out, grid.turned() if turned else grid)
+        for note in notes:
+            out.print(Text(note))
+    for line in (*_luck_lines(report), *_footing(report)):
         out.print(Text(line))
     out.print(Text(f"\n{CAVEAT}"))
+
+
+def _tables(report: SetReport) -> list[tuple[str, Table, list[str]]]:
+    """All of its tables, an arm a column: title, numbers, what is said beneath."""
+    tables = [("", pass_table(report), list[str]())]
+    if report.comparisons:
+        title = "Against the base: what was solved at least once"
+        tables.append((title, coverage_table(report), []))
+        crossings = [f"Crossing: {pair.crossing.sentence()}" for pair in report.comparisons]
+        title = "pass@k minus the base's, in points"
+        tables.append((title, difference_table(report), crossings))
+    tables += [(title, Table(heads, rows), []) for title, heads, rows in cot_tables(report.luck)]
+    if report.diversity is not None and report.diversity.arms:
+        problems = plural(report.diversity.problems, "problem")
+        title = f"Diversity, means over {problems} that all have"
+        tables.append((title, diversity_grid(report.diversity), remarks(report.diversity)))
+    return tables
 
 
 def _luck_lines(report: SetReport) -> list[str]:
@@ -70,25 +69,25 @@ def _luck_lines(report: SetReport) -> list[str]:
 
 
 def _footing(report: SetReport) -> list[str]:
-    """What the comparisons rest on: parity a line a pair, and the noise floors."""
+    """What the comparisons rest on: parity and noise floors, what is the same said once."""
     if not report.parity:
         return []
-    floors = [f"  {line}" for line in report.floors]
-    pairs = [parity_line(pair) for pair in report.parity]
-    return ["", *pairs, "Noise floor, each model on its own samples", *floors]
+    floors = [f"  {line}" for line in gathered(report.floors)]
+    return ["", *parity_lines(report.parity), "Noise floor, each model on its own samples", *floors]
 
 
 def as_markdown(report: SetReport) -> str:
     """It as Markdown tables."""
-    parts = [f"## {_title(report)}", _markdown(*pass_table(report))]
+    parts = [f"## {_title(report)}", _markdown(pass_table(report))]
     if report.comparisons:
-        parts += ["### Solved at least once", _markdown(*coverage_table(report))]
-        parts += ["### pass@k minus the base's, in points", _markdown(*difference_table(report))]
+        parts += ["### Solved at least once", _markdown(coverage_table(report))]
+        parts += ["### pass@k minus the base's, in points", _markdown(difference_table(report))]
         parts += ["\n".join(f"- {pair.crossing.sentence()}" for pair in report.comparisons)]
     for title, headers, rows in cot_tables(report.luck):
-        parts += [f"### {title}", _markdown(headers, rows)]
+        parts += [f"### {title}", _markdown(Table(headers, rows))]
     if report.diversity is not None and report.diversity.arms:
-        parts += ["### Diversity", _markdown(*diversity_grid(report.diversity))]
+        parts += ["### Diversity", _markdown(diversity_grid(report.diversity))]
+        parts += remarks(report.diversity)
     parts += ["\n".join(f"- {line.strip()}" for line in _luck_lines(report) if line)]
     parts += ["\n".join(f"- {line.strip()}" for line in _footing(report) if line)]
     return "\n\n".join(part for part in (*parts, CAVEAT) if part) + "\n"
@@ -126,7 +125,7 @@ def as_dict(report: SetReport) -> dict[str, Any]:
     }
 
 
-def pass_table(report: SetReport) -> Grid:
+def pass_table(report: SetReport) -> Table:
     """pass@k in per cent: a column a model, a row a k."""
     headers = ["", *(label(line.column) for line in report.arms)]
     rows = [
@@ -146,10 +145,10 @@ def pass_table(report: SetReport) -> Grid:
         rows.append(["overridden", *(f"{line.overridden:,}" for line in report.arms)])
     if any(line.ungraded for line in report.arms):
         rows.append(["not graded yet", *(f"{line.ungraded:,}" for line in report.arms)])
-    return Grid(headers, rows)
+    return Table(headers, rows)
 
 
-def coverage_table(report: SetReport) -> Grid:
+def coverage_table(report: SetReport) -> Table:
     """The 2×2 coverage: a column a pair of models."""
     pairs = report.comparisons
     headers = ["", *(f"{label(pair.other)} / {label(pair.base)}" for pair in pairs)]
@@ -164,10 +163,10 @@ def coverage_table(report: SetReport) -> Grid:
         ["kept, P of P+S", *(_percent(one.retention) for one in seen)],
         ["new, E of P+E", *(_percent(one.discovery) for one in seen)],
     ]
-    return Grid(headers, rows)
+    return Table(headers, rows)
 
 
-def difference_table(report: SetReport) -> Grid:
+def difference_table(report: SetReport) -> Table:
     """Paired differences of pass@k in points, and the paper's Δ_SE: a column a pair of models."""
     pairs = report.comparisons
     headers = ["", *(f"{label(pair.other)} − {label(pair.base)}" for pair in pairs)]
@@ -181,7 +180,7 @@ def difference_table(report: SetReport) -> Grid:
         ]
         rows.append([f"k={k}", *cells])
     rows.append(["Δ_SE", *(_gap(pair) for pair in pairs)])
-    return Grid(headers, rows)
+    return Table(headers, rows)
 
 
 def _title(report: SetReport) -> str:
@@ -200,19 +199,20 @@ def _range(least: int, most: int) -> str:
 def _with_band(value: float, lower: float, upper: float, sign: str = "") -> str:
     if math.isnan(value):
         return "–"
-    return f"{100 * value:{sign}.1f} [{100 * lower:{sign}.1f}, {100 * upper:{sign}.1f}]"
+    form = f"{sign}z.1f"  # a mean of next to nothing is +0.0, whichever way it was rounded
+    return f"{100 * value:{form}} [{100 * lower:{form}}, {100 * upper:{form}}]"
 
 
 def _percent(value: float) -> str:
     return "–" if math.isnan(value) else f"{100 * value:.1f}%"
 
 
-def _markdown(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def _markdown(table: Table) -> str:
     def line(cells: Sequence[str]) -> str:
         return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
-    rule = "|---|" + "---:|" * (len(headers) - 1)
-    return "\n".join([line(headers), rule, *map(line, rows)])
+    rule = "|---|" + "---:|" * (len(table.headers) - 1)
+    return "\n".join([line(table.headers), rule, *map(line, table.rows)])
 
 
 def _arm(line: ArmLine) -> dict[str, Any]:

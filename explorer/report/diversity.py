@@ -5,21 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from explorer.report.naming import label
-from explorer.views.diversity import TAUS, Diversity, diversity_table, entropy_remark
+from explorer.views.diversity import TAUS, Diversity, diversity_remarks, diversity_table
+from explorer.views.table_layout import Table
 
-Grid = tuple[list[str], list[list[str]]]
 
-
-def diversity_grid(found: Diversity) -> Grid:
+def diversity_grid(found: Diversity) -> Table:
     """Headers and rows: a column an arm."""
     headers = ["", *(label(arm.column) for arm in found.arms)]
-    return headers, [[name, *values] for name, values in diversity_table(found)]
+    return Table(headers, [[name, *values] for name, values in diversity_table(found)])
 
 
 def remarks(found: Diversity) -> list[str]:
     """What must be said beneath it."""
-    remark = entropy_remark(found)
-    return [*found.matched, *([remark] if remark else [])]
+    return [*found.matched, *diversity_remarks(found)]
 
 
 def as_dict(found: Diversity | None) -> dict[str, Any] | None:
@@ -28,6 +26,7 @@ def as_dict(found: Diversity | None) -> dict[str, Any] | None:
         return None
     return {
         "problems": found.problems,
+        "problems_of_answers": found.looked_into,
         "k": found.k,
         "matched": list(found.matched),
         "arms": [

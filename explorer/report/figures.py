@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 from explorer.errors import DataError, MissingExtraError
 from explorer.views.arms import ArmColumn
 from explorer.views.numbers import plural
+from explorer.views.series_plot import series_marks
+from explorer.views.study import Histogram
 from explorer.views.study_grids import gap_grid
 from explorer.views.study_reader import WholeStudy
 from explorer.views.text import one_line
@@ -37,7 +39,13 @@ _COLOURS: Final = {
 }
 """The screen's hues, dark enough for white paper."""
 
-_MARKERS: Final = {"●": "o", "◆": "D", "▲": "^", "■": "s", "○": "o", "◇": "D", "△": "^", "□": "s"}
+_MARKERS: Final = {
+    "●": "o", "◆": "D", "▲": "^", "■": "s", "○": "o", "◇": "D", "△": "^", "□": "s",
+    "▼": "v", "▽": "v", "★": "*", "☆": "*", "◈": "P", "▷": ">", "◐": "h",
+}  # fmt: skip
+
+_HOLLOW: Final = "○◇△□▽☆▷"
+"""Markers that are drawn empty, as on the screen."""
 
 _SETTINGS: Final[dict[Any, Any]] = {
     "font.family": "DejaVu Sans",
@@ -54,6 +62,10 @@ _SETTINGS: Final[dict[Any, Any]] = {
     "pdf.fonttype": 42,
     "text.parse_math": False,  # a model's name is no formula
 }
+
+
+_CROWD: Final = 4
+"""With more arms than this, bands and bars beside each other would hide one another."""
 
 
 def write_figures(found: WholeStudy, folder: Path, formats: Iterable[str]) -> list[Path]:
@@ -118,24 +130,27 @@ def rendered(draw: Callable[[], Figure], form: str) -> bytes:
 def curves_figure(found: WholeStudy) -> Figure:
     """Mean pass@k with 95 % bands; dotted where k > n/2."""
     figure, axes = _figure(found, "pass@k")
+    crowded = len(found.curves.curves) > _CROWD
     for curve in found.curves.curves:
         colour, marker = _COLOURS[curve.mark.colour], _MARKERS[curve.mark.marker]
         ks = [point.k for point in curve.points]
         values = [100 * point.value for point in curve.points]
         low = [100 * point.lower for point in curve.points]
         high = [100 * point.upper for point in curve.points]
-        axes.fill_between(ks, low, high, color=colour, alpha=0.15, linewidth=0)
+        faint = crowded and curve is not found.curves.curves[0]
+        axes.fill_between(ks, low, high, color=colour, alpha=0.04 if faint else 0.15, linewidth=0)
         sure = sum(k <= curve.trusted for k in ks)
         style = "--" if curve.mark.dashed else "-"
         axes.plot(
-            ks[:sure], values[:sure], style, color=colour, marker=marker, ms=4, label=curve.label
-        )
+            ks[:sure], values[:sure], style, color=colour, marker=marker, ms=4, label=curve.label,
+            mfc="white" if curve.mark.marker in _HOLLOW else colour,
+        )  # fmt: skip
         axes.plot(ks[max(0, sure - 1) :], values[max(0, sure - 1) :], ":", color=colour)
     axes.set_xscale("log", base=2)
     axes.xaxis.set_major_formatter(lambda k, _: f"{k:g}")
     axes.set(xlabel="k (dotted: k > n/2)", ylabel="mean pass@k, %")
     axes.set_ylim(bottom=0)
-    axes.legend(loc="best")
+    _legend(axes, crowded)
     _caption(axes, found, f"{plural(found.curves.problems, 'problem')}, 95% over problems")
     return figure
 
@@ -167,19 +182,17 @@ def gaps_figure(found: WholeStudy) -> Figure:
 
 
 def histogram_figure(found: WholeStudy) -> Figure:
-    """Problems by accuracy in the paper's bins, arms overlaid."""
+    """Problems by accuracy in the paper's bins, arms overlaid; a row each where they are many."""
+    if len(found.study.histograms) > _CROWD:
+        return _histogram_rows(found)
     figure, axes = _figure(found, "accuracy")
     arms = found.study.histograms
-    labels = [one.label for one in arms[0].bins]
     width = 0.84 / len(arms)
     for place, arm in enumerate(arms):
-        left = [bin_ + (place + 0.5) * width - 0.42 for bin_ in range(len(labels))]
-        heights = [one.problems for one in arm.bins]
-        axes.bar(
-            left, heights, width, color=_COLOURS[arm.column.mark.colour], label=_name(arm.column)
-        )
-    axes.set_xticks(range(len(labels)), labels, rotation=40, ha="right")
-    axes.set(xlabel="accuracy c/n", ylabel="problems")
+        left = [bin_ + (place + 0.5) * width - 0.42 for bin_ in range(len(arm.bins))]
+        _bars(axes, arm, left, width)
+    _name_bins(axes, arms[0])
+    axes.set(ylabel="problems")
     total = max(arm.problems for arm in arms)
     share = axes.secondary_yaxis(
         "right", functions=(partial(_scaled, 100 / total), partial(_scaled, total / 100))
@@ -188,6 +201,31 @@ def histogram_figure(found: WholeStudy) -> Figure:
     axes.legend(loc="best")
     _caption(axes, found, "0 and 1 are bins of their own")
     return figure
+
+
+def _histogram_rows(found: WholeStudy) -> Figure:
+    """A histogram an arm, one beneath the other, on one scale."""
+    arms = found.study.histograms
+    figure, first = _figure(found, "accuracy", height=1.0 + 0.55 * len(arms))
+    first.remove()
+    rows = figure.subplots(len(arms), 1, sharex=True, sharey=True)
+    for axes, arm in zip(rows, arms, strict=True):
+        _bars(axes, arm, list(range(len(arm.bins))), 0.84)
+        axes.set_ylabel(_name(arm.column), rotation=0, ha="right", va="center")
+        axes.locator_params(axis="y", nbins=2, integer=True)
+    _name_bins(rows[-1], arms[0])
+    _caption(rows[0], found, "problems; 0 and 1 are bins of their own")
+    return figure
+
+
+def _bars(axes: Axes, arm: Histogram, left: list[float], width: float) -> None:
+    heights = [one.problems for one in arm.bins]
+    axes.bar(left, heights, width, color=_COLOURS[arm.column.mark.colour], label=_name(arm.column))
+
+
+def _name_bins(axes: Axes, arm: Histogram) -> None:
+    axes.set_xticks(range(len(arm.bins)), [one.label for one in arm.bins], rotation=40, ha="right")
+    axes.set(xlabel="accuracy c/n")
 
 
 def coverage_figure(found: WholeStudy) -> Figure:
@@ -240,7 +278,9 @@ def perplexity_figure(found: WholeStudy) -> Figure:
     axes.set_xscale("log")
     from matplotlib.ticker import LogLocator, NullFormatter
 
-    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 1.2, 1.5, 2.0, 3.0, 5.0)))
+    spans = max(line.box.high for line in lines) / min(line.box.low for line in lines)
+    fine = (1.0, 1.2, 1.5, 2.0, 3.0, 5.0) if spans < 5 else (1.0, 2.0, 5.0)
+    axes.xaxis.set_major_locator(LogLocator(subs=fine))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set(xlabel="perplexity, log scale (whiskers 5 and 95%)")
@@ -249,11 +289,12 @@ def perplexity_figure(found: WholeStudy) -> Figure:
 
 
 def series_figure(found: WholeStudy) -> Figure:
-    """pass@1 (full lines) and pass@k (dashed) along a field."""
+    """pass@1 (full lines) and pass@k (dashed) along a field; words are points in order."""
     figure, axes = _figure(found, found.series.field)
-    colours = list(_COLOURS.values())[1:]
-    for place, line in enumerate(found.series.lines):
-        colour = colours[place % len(colours)]
+    known = {column.name: column.mark for column in found.study.columns}
+    in_order = found.series.in_order
+    for line, marks in zip(found.series.lines, series_marks(found.series, known), strict=True):
+        colour = _COLOURS["text" if in_order else marks[-1].colour]
         for name, style in (("first", "-"), ("last", "--")):
             values = [getattr(point, name) for point in line.points]
             middle = [100 * value[0] for value in values]
@@ -262,12 +303,17 @@ def series_figure(found: WholeStudy) -> Figure:
                 [100 * (value[2] - value[0]) for value in values],
             ]
             label = f"{line.label} pass@{1 if name == 'first' else line.k}"
-            xs = [point.x for point in line.points]
-            axes.errorbar(xs, middle, yerr=ends, ls=style, marker="o", ms=4, color=colour,
+            aside = 0.12 if in_order and name == "last" else 0.0
+            xs = [point.x + aside for point in line.points]
+            axes.errorbar(xs, middle, yerr=ends, ls="" if in_order else style, marker="o", ms=4,
+                          color=colour, mfc=colour if name == "first" else "white",
                           capsize=2, lw=1.2, label=label)  # fmt: skip
+    if in_order:
+        named = {point.x: point.text for line in found.series.lines for point in line.points}
+        axes.set_xticks(list(named), list(named.values()))
     axes.set(xlabel=found.series.field.replace("_", " "), ylabel="mean pass@k, %")
     axes.set_ylim(bottom=0)
-    axes.legend(loc="best")
+    _legend(axes, len(found.series.lines) > 2)
     _caption(axes, found, "95% over problems")
     return figure
 
@@ -279,6 +325,14 @@ def _figure(found: WholeStudy, what: str, height: float = 3.4) -> tuple[Figure, 
     axes = figure.add_subplot()
     figure.set_label(f"{found.report.dataset}: {what}")
     return figure, axes
+
+
+def _legend(axes: Axes, crowded: bool) -> None:
+    """In the best place, or beside the axes where it would cover what it explains."""
+    if crowded:
+        axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0))
+    else:
+        axes.legend(loc="best")
 
 
 def _caption(axes: Axes, found: WholeStudy, rest: str, above: bool = True) -> None:

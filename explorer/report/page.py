@@ -17,11 +17,12 @@ from explorer.errors import DataError
 from explorer.report.dataset import CAVEAT
 from explorer.report.figures import drawings, rendered
 from explorer.report.page_style import STYLE
-from explorer.report.parity import parity_line
+from explorer.report.parity import parity_lines
 from explorer.report.study import cell_lines
 from explorer.settings import Settings
 from explorer.store import evidence, queries
 from explorer.store.connection import open_reader
+from explorer.views.diversity import MOST_ANSWERS
 from explorer.views.numbers import plural
 from explorer.views.overlay import Overlay, legend
 from explorer.views.page_traces import PageTrace, ProblemTraces, read_traces
@@ -53,6 +54,7 @@ def write_page(
     group_by: str = "",
     x_field: str = "",
     traces: Sequence[str] = (),
+    most_answers: int = MOST_ANSWERS,
 ) -> None:
     """Write the page of a study.
 
@@ -61,7 +63,8 @@ def write_page(
         MissingExtraError: matplotlib is not installed.
         DataError: the file cannot be written.
     """
-    studies = read_studies(settings, dataset, problems, preset, ks, group_by, x_field)
+    asked = (dataset, problems, preset, ks, group_by, x_field, most_answers)
+    studies = read_studies(settings, *asked)
     shown = [_read_traces(settings, name, preset) for name in traces]
     body = [part for found in studies for part in _dataset(settings, found)]
     if shown:
@@ -125,7 +128,11 @@ def _inline(svg: str, name: str) -> str:
 
 
 def _table(grid: Grid) -> list[str]:
-    head = "".join(f"<th>{_safe(text)}</th>" for text in grid.headers)
+    colours = ("", *grid.heads, *[""] * len(grid.headers))
+    head = "".join(
+        f'<th class="{_safe(colour)}">{_safe(text)}</th>'
+        for text, colour in zip(grid.headers, colours, strict=False)
+    )
     rows = []
     for number, cells in enumerate(grid.rows):
         colour = grid.colours[number] if number < len(grid.colours) else ""
@@ -167,7 +174,7 @@ def _provenance(settings: Settings, found: WholeStudy) -> list[str]:
         )
     parts += ["<h3>Verifiers</h3>", _list(_verifiers(settings, found) or ["nothing is graded"])]
     if found.report.parity:
-        parts += ["<h3>Parity</h3>", _list([parity_line(pair) for pair in found.report.parity])]
+        parts += ["<h3>Parity</h3>", _list(parity_lines(found.report.parity))]
     return parts
 
 

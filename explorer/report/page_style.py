@@ -17,7 +17,8 @@ figure svg { width: 100%; height: auto; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .88rem; }
 th, td { padding: .15rem .7rem .15rem 0; text-align: right; white-space: nowrap; }
-tr > :first-child { text-align: left; } thead th { border-bottom: 1px solid #bbb; }
+tr > :first-child { text-align: left; position: sticky; left: 0; background: #fff; }
+thead th { border-bottom: 1px solid #bbb; }
 tbody th { font-weight: 500; }
 .base { color: #9a5b00; } .rl { color: #0060b0; } .distilled { color: #8b2a8b; }
 .extra_a { color: #007070; } .extra_b { color: #a03c3c; } .extra_c { color: #5c5c30; }

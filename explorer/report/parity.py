@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from rich.text import Text
@@ -48,13 +49,25 @@ def print_parity(pair: PairParity) -> None:
         out.print(Text(f"  {floor}"))
 
 
-def parity_line(pair: PairParity) -> str:
-    """A pair in one line, for under a report."""
+def parity_lines(pairs: Iterable[PairParity]) -> list[str]:
+    """Pairs for under a report: a line for all models of which the same is to be said."""
+    others: dict[tuple[str, str], list[str]] = {}
+    for pair in pairs:
+        others.setdefault((pair.base, _said(pair)), []).append(pair.other)
+    return [
+        f"Parity of {', '.join(names)} with {base}: {what}"
+        if len(names) > 1
+        else f"Parity {names[0]} / {base}: {what}"
+        for (base, what), names in others.items()
+    ]
+
+
+def _said(pair: PairParity) -> str:
     found = mark(pair.findings)
     what = f"{found} ({topics(pair)})" if found else "no difference that matters was found"
     if any(finding.topic == "records" for finding in pair.findings):
         what += "; not all of it is recorded"
-    return f"Parity {pair.other} / {pair.base}: {what}"
+    return what
 
 
 def as_dict(pair: PairParity) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 from rich.text import Text
 
 from explorer.core.completion import Outcome
-from explorer.report.console import console, table
+from explorer.report.console import console, crowded, print_grid
 from explorer.report.dataset import numbers
 from explorer.report.diversity import as_dict as diversity_dict
 from explorer.report.diversity import diversity_grid, remarks
@@ -16,13 +16,15 @@ from explorer.report.images import image_dicts, image_lines
 from explorer.report.luck import problem_dict, problem_lines
 from explorer.report.naming import label
 from explorer.report.parity import as_dict as parity_dict
-from explorer.report.parity import parity_line
+from explorer.report.parity import parity_lines
 from explorer.report.sureness import as_dict as sureness_dict
 from explorer.report.sureness import sureness_lines
 from explorer.views.latex import readable
+from explorer.views.noise import gathered
 from explorer.views.palette import OUTCOME_MARKS
 from explorer.views.problem_report import ArmFacts, ProblemReport
 from explorer.views.selection import full_name
+from explorer.views.table_layout import Table
 from explorer.views.text import lines_of, one_line
 
 ANSWERS_SHOWN = 6
@@ -43,14 +45,17 @@ def print_problem(report: ProblemReport) -> None:
         out.print(Text(line))
     out.print(Text(f"gold  {one_line(problem.gold) or '(decided by tests)'}\n"))
     out.print(Text(report.settings))
-    out.print(table(*_arms(report), text_columns=1))
+    arms = _arms(report)
+    varied = diversity_grid(report.diversity) if report.diversity else Table([""], [])
+    turned = crowded(out, (arms, varied))
+    print_grid(out, arms.turned() if turned else arms)
     out.print(Text("95% credible intervals of a uniform prior; – where k > n\n"))
     out.print(Text("Answers, most frequent first (✓ right, ✗ wrong, ? undecided)"))
     for facts_of_arm in report.arms:
         out.print(Text(f"{label(facts_of_arm.column)}: {_answers(facts_of_arm)}"))
     if report.diversity is not None and report.diversity.arms:
         out.print(Text("\nDiversity"))
-        out.print(table(*diversity_grid(report.diversity), text_columns=1))
+        print_grid(out, varied.turned() if turned else varied)
         for remark in remarks(report.diversity):
             out.print(Text(remark))
     if report.verdict:
@@ -59,9 +64,9 @@ def print_problem(report: ProblemReport) -> None:
         out.print(Text(line))
     for line in problem_lines(report.luck):
         out.print(Text(line))
-    for pair in report.parity:
-        out.print(Text(parity_line(pair)))
-    for floor in report.floors if report.parity else ():
+    for line in parity_lines(report.parity):
+        out.print(Text(line))
+    for floor in gathered(report.floors) if report.parity else ():
         out.print(Text(f"Noise floor {floor}"))
 
 
@@ -88,7 +93,7 @@ def as_dict(report: ProblemReport) -> dict[str, Any]:
     }
 
 
-def _arms(report: ProblemReport) -> tuple[list[str], list[list[str]]]:
+def _arms(report: ProblemReport) -> Table:
     arms = report.arms
     headers = ["", *(label(facts.column) for facts in arms)]
     rows = [
@@ -105,7 +110,7 @@ def _arms(report: ProblemReport) -> tuple[list[str], list[list[str]]]:
     for position, k in enumerate(report.ks):
         rows.append([f"pass@{k}", *(_rate(facts, position) for facts in arms)])
     rows.append(["class", *(str(facts.coverage or "–") for facts in arms)])
-    return headers, rows
+    return Table(headers, rows)
 
 
 def _rate(facts: ArmFacts, position: int) -> str:

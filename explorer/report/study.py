@@ -7,10 +7,11 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
+from rich.cells import cell_len
 from rich.text import Text
 
 from explorer.core.boxes import Box
-from explorer.report.console import console, table
+from explorer.report.console import console, print_grid
 from explorer.report.dataset import CAVEAT, numbers, print_report
 from explorer.report.dataset import as_dict as report_dict
 from explorer.report.dataset import as_markdown as report_markdown
@@ -19,6 +20,7 @@ from explorer.views.study_grids import Grid
 from explorer.views.study_perplexity import Perplexities
 from explorer.views.study_reader import WholeStudy
 from explorer.views.study_series import Series
+from explorer.views.table_layout import Table, roomiest
 from explorer.views.text import one_line
 
 
@@ -28,7 +30,8 @@ def print_study(found: WholeStudy) -> None:
     out = console()
     for grid in found.further_grids():
         out.print(Text(f"\n{grid.title}"))
-        out.print(table(grid.headers, _texts(grid), text_columns=1))
+        shown = Table(grid.headers, _texts(grid))
+        print_grid(out, roomiest(shown, out.width, cell_len) if grid.heads else shown)
         for note in grid.notes:
             out.print(Text(note))
     for line in cell_lines(found):
@@ -173,11 +176,17 @@ def _series(found: Series) -> dict[str, Any]:
                 "problems": line.problems,
                 "points": [
                     {
-                        "x": point.x,
+                        "x": point.text if found.in_order else point.x,
                         "model": point.arm.model.name,
                         "arm": point.arm.key,
                         "pass_at_1": numbers(point.first),
                         "pass_at_k": numbers(point.last),
+                        "pass": {
+                            str(k): numbers(one)
+                            for k, one in zip(line.ks, point.values, strict=True)
+                        },
+                        "coverage": numbers(point.coverage),
+                        "n": list(point.n),
                     }
                     for point in line.points
                 ],

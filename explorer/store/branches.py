@@ -67,22 +67,7 @@ def ask_for_branch(
     Raises:
         UsageError: there is no such token, or the settings are not known.
     """
-    row = db.execute(
-        "SELECT c.problem_id, COALESCE(length(t.ids) / 4, -1) FROM completion c"
-        " LEFT JOIN token_data t ON t.completion_id = c.id WHERE c.id = ?",
-        (completion_id,),
-    ).fetchone()
-    if row is None:
-        raise UsageError("This completion is not stored", f"Row {completion_id}.", "")
-    problem_id, tokens = row
-    if tokens < 0:
-        raise UsageError(
-            "The tokens of this completion are not known",
-            "It was imported as text, so there is no token to go on from.",
-            "Score it once: that cuts it into tokens.",
-        )
-    if not 0 <= position <= tokens or (swapped is not None and position == tokens):
-        raise UsageError(f"There is no token {position}", f"The completion has {tokens}.", "")
+    problem_id = _problem_of(db, completion_id, position, is_swapped=swapped is not None)
     if not sampling.is_known:
         raise UsageError("Nothing can be sampled with settings that are not known", "", "")
     settings = canonical_json(sampling.to_json())
@@ -103,6 +88,33 @@ def ask_for_branch(
         )
         db.execute("UPDATE branch SET request_id = ? WHERE id = ?", (request_id, branch_id))
     return int(branch_id)
+
+
+def _problem_of(
+    db: sqlite3.Connection, completion_id: int, position: int, *, is_swapped: bool
+) -> int:
+    """The problem of a completion that can be gone on from there.
+
+    Raises:
+        UsageError: it is not stored, its tokens are not known, or it has not so many.
+    """
+    row = db.execute(
+        "SELECT c.problem_id, COALESCE(length(t.ids) / 4, -1) FROM completion c"
+        " LEFT JOIN token_data t ON t.completion_id = c.id WHERE c.id = ?",
+        (completion_id,),
+    ).fetchone()
+    if row is None:
+        raise UsageError("This completion is not stored", f"Row {completion_id}.", "")
+    problem_id, tokens = row
+    if tokens < 0:
+        raise UsageError(
+            "The tokens of this completion are not known",
+            "It was imported as text, so there is no token to go on from.",
+            "Score it once: that cuts it into tokens.",
+        )
+    if not 0 <= position <= tokens or (is_swapped and position == tokens):
+        raise UsageError(f"There is no token {position}", f"The completion has {tokens}.", "")
+    return int(problem_id)
 
 
 def know_arm(db: sqlite3.Connection, request_id: int, arm_id: int) -> None:

@@ -1,7 +1,8 @@
 """What the diversity of an arm is computed from: its counts, and entropies of its own scores.
 
 Invariant: entropies are those of a scorer with the arm's own weights and tokenizer, along the
-arm's own samples, and at most `MOST_TOKENS` of them, the earliest completions first.
+arm's own samples: of at most the first `PER_PROBLEM` completions of a problem, and at most
+`MOST_TOKENS` of them, so that a cache of millions is not walked through.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from explorer.store import noise, queries
 from explorer.store.blobs import unpack_floats
 from explorer.store.rows import Tally
 from explorer.store.standing import COLUMNS
+from explorer.store.study import PER_PROBLEM
 
 MOST_TOKENS: Final = 500_000
 """Enough for a mean to three digits."""
@@ -41,8 +43,9 @@ def own_entropy(
         rows = db.execute(
             "SELECT s.entropies FROM completion c JOIN score s ON s.completion_id = c.id"
             f" AND s.scorer_id IN ({','.join('?' * len(own))})"
-            " WHERE c.arm_id = ? AND c.problem_id = ? GROUP BY c.id ORDER BY c.sample_index",
-            (*own, arm_id, problem_id),
+            " WHERE c.arm_id = ? AND c.problem_id = ? AND c.sample_index < ?"
+            " GROUP BY c.id ORDER BY c.sample_index",
+            (*own, arm_id, problem_id, PER_PROBLEM),
         )
         for (blob,) in rows:
             values = unpack_floats(blob)

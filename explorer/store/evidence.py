@@ -43,12 +43,12 @@ def problem_ids(db: sqlite3.Connection, dataset: str) -> list[int]:
     return [row[0] for row in rows]
 
 
-def spread(ids: Sequence[int], first: int = 0) -> list[int]:
-    """At most `PROBLEMS` of these, evenly spread over the list, `first` among them if it is one."""
-    if len(ids) <= PROBLEMS:
+def spread(ids: Sequence[int], first: int = 0, most: int = PROBLEMS) -> list[int]:
+    """At most `most` of these, evenly spread over the list, `first` among them if it is one."""
+    if len(ids) <= most:
         return list(ids)
-    step = len(ids) / PROBLEMS
-    chosen = [ids[int(place * step)] for place in range(PROBLEMS)]
+    step = len(ids) / most
+    chosen = [ids[int(place * step)] for place in range(most)]
     if first in ids and first not in chosen:
         chosen[0] = first
     return chosen

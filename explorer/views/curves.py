@@ -33,6 +33,11 @@ class CurvePoint:
     lower: float
     upper: float
 
+    @property
+    def x(self) -> float:
+        """Where it stands on a chart."""
+        return float(self.k)
+
 
 @dataclass(frozen=True, slots=True)
 class Curve:

@@ -24,14 +24,21 @@ from explorer.core.diversity import (
 from explorer.settings import Settings
 from explorer.store import diversity, matched, queries
 from explorer.store.diversity import OwnEntropy
+from explorer.store.evidence import spread
 from explorer.store.revisions import Topic
 from explorer.store.rows import AnswerCount, Tally
 from explorer.views.arms import ArmChoice, ArmColumn, ArmPick, choose
-from explorer.views.numbers import percent
+from explorer.views.numbers import percent, plural
 from explorer.views.text import one_line
 
 MOST_K: Final = 16
 """The k of majority and G-Pass, where every arm has twice as many samples; else less."""
+
+MOST_ANSWERS: Final = 500_000
+"""Answers lie with the completions. Of a set with more, evenly spread problems are looked into."""
+
+FEWEST_LOOKED_INTO: Final = 8
+"""Below this many problems a mean says nothing, however often each of them was sampled."""
 
 TAUS: Final = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
 """The accuracies at which Cover@tau is given."""
@@ -72,6 +79,8 @@ class Diversity:
     Attributes:
         k: of majority@k and G-Pass@k, the same for every arm; 0 where nothing is sampled.
         problems: how many problems the means are over (1 for a single one).
+        looked_into: how many of them the rows on answers are over; fewer in very large sets.
+        answers: how many answers there are in all of them.
         matched: what `rlvr-explorer entropy` found for these models, in sentences.
     """
 
@@ -79,6 +88,8 @@ class Diversity:
     k: int
     problems: int
     matched: tuple[str, ...] = ()
+    looked_into: int = 0
+    answers: int = 0
 
 
 def read_diversity(db: sqlite3.Connection, choice: ArmChoice, problem_id: int) -> Diversity:
@@ -90,15 +101,22 @@ def read_diversity(db: sqlite3.Connection, choice: ArmChoice, problem_id: int) -
     for column in columns:
         entropy = diversity.own_entropy(db, column.arm_id, [problem_id])
         given = answers_of(queries.answers(db, column.arm_id, problem_id))
-        arms.append(_on_problem(column, tallies[column.arm_id], given, entropy, k))
-    return Diversity(tuple(arms), k, 1, _matched(db, choice.columns))
+        arms.append(_on_set(column, [tallies[column.arm_id]], [given], entropy, k))
+    return Diversity(tuple(arms), k, 1, _matched(db, choice.columns), looked_into=1)
 
 
 def read_set_diversity(
-    db: sqlite3.Connection, columns: Sequence[ArmColumn], problem_ids: Sequence[int]
+    db: sqlite3.Connection,
+    columns: Sequence[ArmColumn],
+    problem_ids: Sequence[int],
+    most: int = MOST_ANSWERS,
 ) -> Diversity:
-    """The same as means over the problems that every arm with samples has samples of."""
-    drawn: list[tuple[ArmColumn, Mapping[int, Tally]]] = []
+    """The same as means over the problems that every arm with samples has samples of.
+
+    Args:
+        most: how many answers are read at most, of whole problems; 0 = all there are.
+    """
+    drawn: list[tuple[ArmColumn, dict[int, Tally]]] = []
     for column in columns:
         cells = diversity.tallies_of(db, column.arm_id, problem_ids) if column.arm else {}
         if cells:
@@ -106,13 +124,22 @@ def read_set_diversity(
     if not drawn:
         return Diversity((), 0, 0)
     shared = [one for one in problem_ids if all(one in cells for _, cells in drawn)]
-    k = common_k([cells[one].n for _, cells in drawn for one in shared])
-    arms = tuple(_on_set(db, column, cells, shared, k) for column, cells in drawn)
-    return Diversity(arms if shared else (), k, len(shared), _matched(db, columns))
+    counts = [cells[one].n for _, cells in drawn for one in shared]
+    k, total = common_k(counts), sum(counts)
+    looked = shared
+    if most and total > most:
+        looked = spread(shared, most=max(FEWEST_LOOKED_INTO, most * len(shared) // total))
+    arms = []
+    for column, cells in drawn:
+        given = [answers_of(queries.answers(db, column.arm_id, one)) for one in looked]
+        entropy = diversity.own_entropy(db, column.arm_id, shared)
+        arms.append(_on_set(column, [cells[one] for one in shared], given, entropy, k))
+    found = tuple(arms) if shared else ()
+    return Diversity(found, k, len(shared), _matched(db, columns), len(looked), total)
 
 
 def _matched(db: sqlite3.Connection, columns: Sequence[ArmColumn]) -> tuple[str, ...]:
-    names = {column.name for column in columns}
+    names = {column.model.name for column in columns}
     return tuple(
         f"entropy-matched: {one_line(found.sentence(), limit=200)}"
         for found in matched.suggestions(db)
@@ -139,52 +166,28 @@ def answers_of(counts: Sequence[AnswerCount]) -> Answers:
     return Answers(given, frozenset(right))
 
 
-def _on_problem(
-    column: ArmColumn, cell: Tally, given: Answers, entropy: OwnEntropy | None, k: int
-) -> ArmDiversity:
-    c, n = cell.correct, cell.n
-    return ArmDiversity(
-        column=column,
-        n=n,
-        distinct=given.distinct,
-        answer_entropy=answer_entropy(given.counts),
-        token_entropy=entropy.mean if entropy else None,
-        tokens=entropy.tokens if entropy else 0,
-        majority=majority_at_k(given, k),
-        steady=g_pass_at_k(c, n, k, 0.5),
-        perfect=g_pass_at_k(c, n, k, 1.0),
-        mean_steady=mean_g_pass_at_k(c, n, k),
-    )
-
-
 def _on_set(
-    db: sqlite3.Connection,
     column: ArmColumn,
-    cells: Mapping[int, Tally],
-    shared: Sequence[int],
+    cells: Sequence[Tally],
+    given: Sequence[Answers],
+    entropy: OwnEntropy | None,
     k: int,
 ) -> ArmDiversity:
-    each = [
-        _on_problem(
-            column, cells[one], answers_of(queries.answers(db, column.arm_id, one)), None, k
-        )
-        for one in shared
-    ]
-    entropy = diversity.own_entropy(db, column.arm_id, shared)
-    counts = [cells[one] for one in shared]
-    cover = cover_at([cell.correct for cell in counts], [cell.n for cell in counts], TAUS)
+    """Means over problems: of their counts, and of the answers to those that were looked into."""
+    counts = [(cell.correct, cell.n) for cell in cells]
+    cover = cover_at([c for c, _ in counts], [n for _, n in counts], TAUS)
     return ArmDiversity(
         column=column,
-        n=min((one.n for one in each), default=0),
-        distinct=_mean([one.distinct for one in each]),
-        answer_entropy=_mean([one.answer_entropy for one in each]),
+        n=min((n for _, n in counts), default=0),
+        distinct=_mean([one.distinct for one in given]),
+        answer_entropy=_mean([answer_entropy(one.counts) for one in given]),
         token_entropy=entropy.mean if entropy else None,
         tokens=entropy.tokens if entropy else 0,
-        majority=_mean([one.majority for one in each]),
-        steady=_mean([one.steady for one in each]),
-        perfect=_mean([one.perfect for one in each]),
-        mean_steady=_mean([one.mean_steady for one in each]),
-        cover=tuple(cover.tolist()),
+        majority=_mean([majority_at_k(one, k) for one in given]),
+        steady=_mean([g_pass_at_k(c, n, k, 0.5) for c, n in counts]),
+        perfect=_mean([g_pass_at_k(c, n, k, 1.0) for c, n in counts]),
+        mean_steady=_mean([mean_g_pass_at_k(c, n, k) for c, n in counts]),
+        cover=tuple(cover.tolist()) if len(cells) > 1 else (),
     )
 
 
@@ -269,3 +272,19 @@ def entropy_remark(found: Diversity) -> str:
         f"token entropy is unknown where a model has not scored its own samples:"
         f" rlvr-explorer score -m {model} --of {model} -p all"
     )
+
+
+def looked_into_remark(found: Diversity) -> str:
+    """What the rows on answers are over, where that is not all; '' where it is."""
+    if found.looked_into == found.problems:
+        return ""
+    return (
+        f"distinct answers, answer entropy and majority@{found.k} are over"
+        f" {plural(found.looked_into, 'problem')}, evenly spread, because there are"
+        f" {found.answers:,} answers; all of them: rlvr-explorer report --all-answers"
+    )
+
+
+def diversity_remarks(found: Diversity) -> list[str]:
+    """What must be said beneath the table."""
+    return [one for one in (looked_into_remark(found), entropy_remark(found)) if one]

@@ -31,8 +31,15 @@ FURTHER_MARKS: Final = (
     ArmMark("◇", True, "extra_c"),
     ArmMark("△", True, "extra_d"),
     ArmMark("□", True, "text"),
+    ArmMark("▼", True, "extra_a"),
+    ArmMark("▽", True, "extra_b"),
+    ArmMark("★", True, "extra_c"),
+    ArmMark("☆", True, "extra_d"),
+    ArmMark("◈", True, "rl"),
+    ArmMark("▷", True, "distilled"),
+    ArmMark("◐", True, "text"),
 )
-"""Further arms, in order; beyond these they repeat."""
+"""Further arms, in order: five more hues, then hues again with other markers, then all again."""
 
 CLASS_COLOURS: Final = {"P": "right", "E": "rl", "S": "base", "O": "muted"}
 """E is what only RL solves and S what only the base solves, so they wear those arms' colours."""
@@ -49,7 +56,7 @@ OUTCOME_COLOURS: Final = {
 
 
 def arm_marks(roles: list[str]) -> list[ArmMark]:
-    """A mark for each arm of a list of roles, no two alike among the first eight."""
+    """A mark for each arm of a list of roles, no two alike among the first fifteen."""
     marks: list[ArmMark] = []
     further = 0
     for role in roles:

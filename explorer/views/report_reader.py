@@ -13,8 +13,8 @@ from explorer.settings.toml_table import suggest
 from explorer.store import evidence, queries
 from explorer.store.connection import open_reader
 from explorer.store.rows import ArmRow, ProblemRow, Tally
-from explorer.views.arms import ArmChoice, ArmPick, choose
-from explorer.views.diversity import read_diversity, read_set_diversity
+from explorer.views.arms import ArmChoice, ArmPick, arm_label, choose
+from explorer.views.diversity import MOST_ANSWERS, read_diversity, read_set_diversity
 from explorer.views.filter import ModelName, parse
 from explorer.views.luck import read_problem_luck, read_set_luck
 from explorer.views.noise import floor_lines
@@ -40,6 +40,7 @@ def read_shown(
     preset: str = "",
     dataset: str = "",
     unlisted: bool = True,
+    extra: Sequence[str] = (),
 ) -> Shown:
     """The arms that share a preset's settings; without one, those that the explorer shows.
 
@@ -48,8 +49,11 @@ def read_shown(
     Where a model has several such arms (another prompt per dataset, another engine), the one with
     most completions of the dataset, or of all of them, is taken.
 
+    Args:
+        extra: further arms, each with settings of its own, as `find_arms` understands them.
+
     Raises:
-        UsageError: there is no such preset.
+        UsageError: there is no such preset or arm.
     """
     if preset and preset not in settings.presets:
         raise UsageError(f"There is no preset '{preset}'", "", suggest(preset, settings.presets))
@@ -57,8 +61,28 @@ def read_shown(
     sizes = queries.arm_sizes(db, dataset)
     sampling = settings.presets[preset] if preset else None
     pick = ArmPick(sampling=sampling, unlisted=unlisted)
-    choice = choose(queries.arms(db), queries.models(db), sizes, settings, pick)
+    arms, models = queries.arms(db), queries.models(db)
+    choice = choose(arms, models, sizes, settings, pick)
+    if extra:
+        found = [arm.id for text in extra for arm in find_arms(choice, text)]
+        choice = choose(arms, models, sizes, settings, replace(pick, extra=frozenset(found)))
     return Shown(choice, tallies)
+
+
+def find_arms(choice: ArmChoice, text: str) -> list[ArmRow]:
+    """Arms by the name that they would have beside the others, by model, or by key.
+
+    Raises:
+        UsageError: nothing stored of this dataset is called so.
+    """
+    stored = [arm for arm, _ in choice.stored]
+    main = {column.model.name: column.arm for column in choice.columns}
+    named = [
+        arm
+        for arm in stored
+        if text == arm_label(arm, choice.sampling, main.get(arm.model.name)) != arm.model.name
+    ]
+    return named or select_arms(stored, text)
 
 
 def select(db: sqlite3.Connection, shown: Shown, text: str, dataset: str = "") -> list[ProblemRow]:
@@ -88,12 +112,16 @@ def read_reports(
     problems: str = "all",
     preset: str = "",
     ks: Sequence[int] = (),
+    most_answers: int = MOST_ANSWERS,
     unlisted: bool = True,
+    extra: Sequence[str] = (),
 ) -> list[SetReport]:
     """One report for each dataset that has problems among those named.
 
     Args:
+        most_answers: how many answers are read at most for the diversity; 0 = all there are.
         unlisted: with the models that explorer.toml keeps off the lists.
+        extra: further arms with settings of their own.
 
     Raises:
         UsageError: no such dataset, problem or preset.
@@ -105,9 +133,10 @@ def read_reports(
             groups.setdefault(row.problem.dataset, []).append(row)
         reports = []
         for name, group in groups.items():
-            shown = read_shown(db, settings, preset, name, unlisted)
+            shown = read_shown(db, settings, preset, name, unlisted, extra)
             report = set_report(name, group, shown.choice.columns, shown.tallies, ks)
-            varied = read_set_diversity(db, shown.choice.columns, [row.id for row in group])
+            ids = [row.id for row in group]
+            varied = read_set_diversity(db, shown.choice.columns, ids, most_answers)
             report = replace(report, diversity=varied)
             luck = read_set_luck(db, shown.choice.columns, group, shown.tallies, report.ks)
             reports.append(replace(with_parity(db, report, group), luck=luck))
@@ -169,16 +198,23 @@ def _one_arm(db: sqlite3.Connection, shown: Shown, dataset: str, name: str) -> A
 
 
 def read_problem(
-    settings: Settings, name: str, preset: str = "", ks: Sequence[int] = ()
+    settings: Settings,
+    name: str,
+    preset: str = "",
+    ks: Sequence[int] = (),
+    extra: Sequence[str] = (),
 ) -> ProblemReport:
     """The report of one problem.
 
+    Args:
+        extra: further arms with settings of their own.
+
     Raises:
-        UsageError: no such problem or preset.
+        UsageError: no such problem, preset or arm.
     """
     with closing(open_reader(settings.workspace.cache)) as db:
         row = one_problem(queries.problems(db), name)
-        shown = read_shown(db, settings, preset, row.problem.dataset)
+        shown = read_shown(db, settings, preset, row.problem.dataset, extra=extra)
         answers = {
             column.arm_id: queries.answers(db, column.arm_id, row.id)
             for column in shown.choice.columns

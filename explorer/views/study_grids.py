@@ -13,12 +13,13 @@ from typing import NamedTuple
 
 from explorer.core.meeting import Meeting
 from explorer.views.arms import ArmColumn
-from explorer.views.diversity import Diversity, diversity_table, entropy_remark
+from explorer.views.diversity import Diversity, diversity_remarks, diversity_table
 from explorer.views.numbers import plural
 from explorer.views.report_tables import Comparison
+from explorer.views.series_plot import series_marks
 from explorer.views.study import Study
 from explorer.views.study_perplexity import Perplexities
-from explorer.views.study_series import Series
+from explorer.views.study_series import Series, SeriesLine, SeriesPoint
 from explorer.views.text import one_line
 
 
@@ -40,6 +41,7 @@ class Grid:
         colours: the colour name of each row, '' for text.
         heads: the colour name of each header after the first, () for muted.
         notes: what must be said beneath it.
+        spare: columns that say little and give way before any band does.
     """
 
     title: str
@@ -48,6 +50,7 @@ class Grid:
     notes: tuple[str, ...] = ()
     colours: tuple[str, ...] = ()
     heads: tuple[str, ...] = ()
+    spare: tuple[int, ...] = ()
 
 
 def name_of(column: ArmColumn) -> str:
@@ -124,6 +127,7 @@ def gap_grid(found: Study) -> Grid:
             " 'cross in': share of resamples that cross at all.",
         ),
         _colours(one.other for one in _comparisons(found)),
+        spare=(1,),
     )
 
 
@@ -196,38 +200,59 @@ def perplexity_grid(found: Perplexities) -> Grid:
     )
 
 
-def series_grid(found: Series) -> Grid:
-    """pass@1 and pass@k along a field: a row an arm."""
+def series_grid(found: Series, columns: Sequence[ArmColumn] = ()) -> Grid:
+    """pass@k at every k of the tables and coverage along a field: a row an arm.
+
+    Args:
+        columns: models that have marks elsewhere, and wear them here too.
+    """
     rows, notes, colours = [], [], []
-    for line in found.lines:
-        notes.append(f"{line.label}: {plural(line.problems, 'problem')}, pass@k at k = {line.k:,}")
-        for point in line.points:
-            name = f"{line.label}: {one_line(point.arm.model.name, 24)}"
-            colours.append(point.arm.model.role if point.arm.model.role != "distilled" else "text")
+    known = {column.name: column.mark for column in columns}
+    for line, marks in zip(found.lines, series_marks(found, known), strict=True):
+        notes.append(f"{line.label}: {plural(line.problems, 'problem')} that all of its arms have.")
+        for point, mark in zip(line.points, marks, strict=True):
+            colours.append(mark.colour)
+            estimates = [line.estimate(point, one) for one in found.statistics]
             rows.append(
-                (Cell(name), Cell(f"{point.x:g}"), banded(*point.first), banded(*point.last))
+                (
+                    Cell(f"{mark.marker} {_point_name(found, line, point)}"),
+                    Cell(point.text),
+                    *(banded(*one) if one else Cell("–") for one in estimates),
+                    Cell(_range(*point.n)),
+                )
             )
+    if rows:
+        notes.append("coverage: solved at least once in n; compare it at equal n only.")
     others = [name for name in found.fields if name != found.field]
     if others:
         notes.append(f"Other fields with several values: {', '.join(others)}.")
     if not rows:
         notes = ["No arms differ in one field alone: sample at another temperature, or give models"]
         notes += ["`step = …` or `rollouts = …` in explorer.toml."]
-    headers = ("", found.field or "field", "pass@1", "pass@k")
-    title = f"By {found.field.replace('_', ' ')}" if found.field else "By a field of the arms"
+    names = [f"@{one}" if one else "coverage" for one in found.statistics]
+    headers = ("", found.field or "field", *names, "n")
+    field = found.field.replace("_", " ")
+    title = f"By {field}: mean pass@k, %" if found.field else "By a field of the arms"
     return Grid(title, headers, tuple(rows), tuple(notes), tuple(colours))
+
+
+def _point_name(found: Series, line: SeriesLine, point: SeriesPoint) -> str:
+    """`PPO: ppo-step-100`; the model first, or alone, where it says the more."""
+    model = one_line(point.arm.model.name, 24)
+    if model == line.label or (found.in_order and len(found.lines) == 1):
+        return model
+    return f"{model}, {line.label}" if found.in_order else f"{line.label}: {model}"
 
 
 def answers_grid(found: Diversity) -> Grid:
     """Majority@k, G-Pass@k, Cover@τ and entropies: a column an arm."""
     columns = [arm.column for arm in found.arms]
     rows = [(Cell(name), *map(Cell, values)) for name, values in diversity_table(found)]
-    remark = entropy_remark(found)
     return Grid(
         f"Answers, means over {plural(found.problems, 'problem')} that all have",
         ("", *map(name_of, columns)),
         tuple(rows) if columns else (),
-        (remark,) if remark else (),
+        tuple(diversity_remarks(found)),
         heads=_colours(columns),
     )
 
@@ -267,7 +292,7 @@ def banded(value: float, lower: float, upper: float, sign: str = "") -> Cell:
 
 def points(value: float, sign: str = "") -> str:
     """A fraction times 100, one decimal."""
-    return "–" if math.isnan(value) else f"{100 * value:{sign}.1f}"
+    return "–" if math.isnan(value) else f"{100 * value:{sign}z.1f}"
 
 
 def hundredths(value: float) -> str:

@@ -37,8 +37,10 @@ class PerplexityLine:
 
     @property
     def label(self) -> str:
-        """`base on rl`."""
-        return f"{one_line(self.reader.name, 24)} on {one_line(self.writer.name, 24)}"
+        """`base on rl`, `rl on itself`."""
+        itself = self.reader is self.writer
+        writer = "itself" if itself else one_line(self.writer.name, 24)
+        return f"{one_line(self.reader.name, 24)} on {writer}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ def perplexities(
     unscored = []
     for writer in columns:
         base = by_name.get(writer.model.base or writer.name)
-        own = known.get((writer.arm_id, "")) or known.get((writer.arm_id, writer.name))
+        own = known.get((writer.arm_id, "")) or known.get((writer.arm_id, writer.model.name))
         if base is not None and base is not writer:
             read = known.get((writer.arm_id, base.name))
             if read:

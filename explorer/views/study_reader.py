@@ -12,6 +12,7 @@ from explorer.settings.toml_table import suggest
 from explorer.store import queries
 from explorer.store.connection import open_reader
 from explorer.views.curves import CurveSet, set_curves
+from explorer.views.diversity import MOST_ANSWERS
 from explorer.views.problem_list import build_lines
 from explorer.views.report_reader import read_reports, read_shown
 from explorer.views.report_tables import SetReport
@@ -61,7 +62,7 @@ class WholeStudy:
             coverage_grid(self.study),
             histogram_grid(self.study),
             perplexity_grid(self.perplexities),
-            series_grid(self.series),
+            series_grid(self.series, self.study.columns),
             group_grid(self.study),
         ]
         return [grid for grid in found if grid.rows]
@@ -80,22 +81,25 @@ def read_studies(
     ks: Sequence[int] = (),
     group_by: str = "",
     x_field: str = "",
+    most_answers: int = MOST_ANSWERS,
+    extra: Sequence[str] = (),
 ) -> list[WholeStudy]:
     """A study of each dataset that has problems among those named.
 
     Args:
         group_by: column of the groups; x_field: x axis of the series; '' = the first there is.
+        most_answers, extra: as `read_reports`.
 
     Raises:
         UsageError: no such dataset, problem, preset, column or field.
     """
     if x_field and x_field not in FIELDS:
         raise UsageError(f"There is no field '{x_field}'", "", suggest(x_field, FIELDS))
-    reports = read_reports(settings, dataset, problems, preset, ks)
+    reports = read_reports(settings, dataset, problems, preset, ks, most_answers, extra=extra)
     with closing(open_reader(settings.workspace.cache)) as db:
         found = []
         for report in reports:
-            shown = read_shown(db, settings, preset, report.dataset)
+            shown = read_shown(db, settings, preset, report.dataset, extra=extra)
             wanted = set(report.problem_ids)
             rows = [row for row in queries.problems(db, report.dataset) if row.id in wanted]
             one = study(report, rows, shown.tallies, group_by)

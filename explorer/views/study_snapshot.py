@@ -13,7 +13,6 @@ from enum import StrEnum
 from typing import cast
 
 from explorer.store import queries
-from explorer.store.evidence import spread
 from explorer.store.revisions import Topic
 from explorer.store.rows import ProblemRow
 from explorer.views.curves import CurveSet, set_curves
@@ -45,9 +44,6 @@ class StudyView:
     study: Study
     curves: CurveSet
 
-
-MOST_ANSWERS = 100_000
-"""Answers lie with the completions; of a set with more of them, evenly spread problems are read."""
 
 Part = Perplexities | Series | Diversity
 
@@ -87,10 +83,7 @@ class StudySubject:
         if self.section is Section.PERPLEXITY:
             yield read_perplexities(db, view.study.columns, ids)
         elif self.section is Section.ANSWERS:
-            many = (
-                sum(line.n_most * line.problems for line in view.study.report.arms) > MOST_ANSWERS
-            )
-            yield read_set_diversity(db, view.study.columns, spread(ids) if many else ids)
+            yield read_set_diversity(db, view.study.columns, ids)
         elif self.section is Section.SERIES:
             tallies = self.cache.lists.tallies[1]
             yield series(queries.arms(db), tallies, ids, self.listed.settings, self.x_field)

@@ -67,9 +67,16 @@ def build(root: Path, statement: str = "How many?", family: str = "") -> Setting
 
 
 def put_arm(
-    db: sqlite3.Connection, name: str, sampling: Sampling, ids: list[int], counts: list[int]
+    db: sqlite3.Connection,
+    name: str,
+    sampling: Sampling,
+    ids: list[int],
+    counts: list[int],
+    *,
+    engine: str = "vllm",
+    template: str = "{question}",
 ) -> int:
-    spec = ArmSpec(f"local:{name}", "t", "{question}", sampling, 0, "vllm", "bfloat16")
+    spec = ArmSpec(f"local:{name}", "t", template, sampling, 0, engine, "bfloat16")
     arm_id = catalog.put_arm(db, spec, name)
     with transaction(db):
         cells = {

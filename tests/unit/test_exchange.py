@@ -17,10 +17,10 @@ import pytest
 from explorer.core.completion import Completion, FinishReason, Origin, Outcome, Tokens
 from explorer.core.prompts import RenderedPrompt
 from explorer.errors import DataError
-from explorer.exchange import exporter, importer
+from explorer.exchange import exporter, native_importer
 from explorer.exchange.exporter import Selection, export
 from explorer.exchange.importer import import_file
-from explorer.exchange.report import ImportProgress, ImportReport
+from explorer.exchange.report import FAULTS_KEPT, ImportProgress, ImportReport
 from explorer.store import catalog, completions, queries
 from explorer.store.connection import open_reader, open_writer
 from explorer.store.rows import ModelRow
@@ -388,7 +388,7 @@ class TestBrokenLines:
         lines = [HEADER, *["x"] * 1000]
         report = import_lines(db, tmp_path / "r.jsonl", lines)
         assert report.faults_total == 1000
-        assert len(report.faults) == importer.FAULTS_KEPT
+        assert len(report.faults) == FAULTS_KEPT
 
     def test_a_file_with_faults_is_read_again(self, db: sqlite3.Connection, tmp_path: Path) -> None:
         path = tmp_path / "r.jsonl"
@@ -460,7 +460,7 @@ class TestBrokenFiles:
 def test_progress_reaches_the_end(
     source: Path, tmp_path: Path, db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importer, "BATCH_LINES", 10)
+    monkeypatch.setattr(native_importer, "BATCH_LINES", 10)
     seen: list[ImportProgress] = []
     told: Callable[[ImportProgress], None] = seen.append
     import_file(db, write(source, tmp_path / "r.jsonl"), on_progress=told)

@@ -18,17 +18,19 @@ from benchmarks import study_scale
 from explorer.cli.group import cli
 from explorer.core.boxes import box
 from explorer.core.coverage import Coverage, sampling_gap
-from explorer.core.intervals import bootstrap_mean, resampled_means
+from explorer.core.intervals import _weights, bootstrap_mean, resampled_means
 from explorer.core.meeting import crossing_points, meeting
 from explorer.core.passk import pass_at_k, table
 from explorer.errors import UsageError
 from explorer.store import queries, standing
 from explorer.store.connection import open_writer
 from explorer.store.study import MeanLogprob
+from explorer.views.series_plot import chosen_statistic, series_plot
+from explorer.views.study_grids import banded, series_grid
 from explorer.views.study_perplexity import perplexities
 from explorer.views.study_reader import WholeStudy, read_studies
-from explorer.views.study_series import training_step
-from tests.unit.study_cache import CORRECT, N, build, write_toml
+from explorer.views.study_series import COVERAGE, training_step
+from tests.unit.study_cache import CORRECT, WARM, N, build, put_arm, write_toml
 from tests.unit.views_data import three_arms
 
 ROOT = Path(__file__).parents[2]
@@ -119,7 +121,7 @@ def test_series_join_arms_that_differ_in_one_field(tmp_path: Path) -> None:
     settings = build(tmp_path)
     steps = read_studies(settings)[0].series
     assert steps.field == "step"
-    assert steps.fields == ("step", "temperature")
+    assert steps.fields == ("step", "temperature", "method")
     assert [line.label for line in steps.lines] == ["PPO"]
     assert [point.x for point in steps.lines[0].points] == [0, 100, 300]
     names = [point.arm.model.name for point in steps.lines[0].points]
@@ -127,8 +129,52 @@ def test_series_join_arms_that_differ_in_one_field(tmp_path: Path) -> None:
     for point in steps.lines[0].points:
         assert point.first[0] == pytest.approx(float(exact_mean(point.arm.model.name, 1)))
         assert point.last[0] == pytest.approx(float(exact_mean(point.arm.model.name, N)))
+        solved = [c > 0 for c in CORRECT[point.arm.model.name]]
+        assert point.coverage.value == pytest.approx(sum(solved) / len(solved))
+        assert point.coverage == point.last  # every problem has the same n
+        assert point.n == (N, N)
     heat = read_studies(settings, x_field="temperature")[0].series
     assert [[point.x for point in line.points] for line in heat.lines] == [[0.6, 1.2]]
+
+
+def test_a_field_of_words_is_points_in_order_with_the_base_first(tmp_path: Path) -> None:
+    found = read_studies(build(tmp_path), x_field="method")[0].series
+    assert found.in_order
+    (line,) = found.lines
+    assert [point.text for point in line.points] == ["base", "GRPO", "PPO"]
+    assert [point.x for point in line.points] == [0, 1, 2]
+    # of two checkpoints of a method the later one speaks for it
+    assert line.points[-1].arm.model.name == "ppo"
+
+
+def test_arms_that_differ_in_engine_and_template_are_lines_of_their_own(tmp_path: Path) -> None:
+    settings = build(tmp_path)
+    with closing(open_writer(settings.workspace.cache)) as db:
+        ids = [row.id for row in queries.problems(db)]
+        put_arm(db, "grpo", WARM, ids, [1] * 8, engine="transformers")
+        put_arm(db, "grpo", WARM, ids, [2] * 8, template="Q: {question}")
+    engines = read_studies(settings, x_field="engine")[0].series
+    assert [[point.text for point in line.points] for line in engines.lines] == [
+        ["transformers", "vllm"]
+    ]
+    (templates,) = read_studies(settings, x_field="template")[0].series.lines
+    assert sorted(round(N * point.first.value) for point in templates.points) == [2, 6]
+    assert all(point.arm.spec.engine == "vllm" for point in templates.points)
+
+
+def test_a_chart_of_a_series_has_the_numbers_of_its_table(tmp_path: Path) -> None:
+    whole = read_studies(build(tmp_path))[0]
+    found = whole.series
+    assert found.statistics == (1, 4, 16, COVERAGE)
+    grid = series_grid(found)
+    for place, statistic in enumerate(found.statistics):
+        (line,) = series_plot(found, statistic, {}).lines
+        column = [row[2 + place] for row in grid.rows]
+        assert [banded(point.value, point.lower, point.upper) for point in line.points] == column
+        assert [point.text for point in line.points] == [row[1].text for row in grid.rows]
+    assert chosen_statistic(found, 4) == 4
+    assert chosen_statistic(found, 64) == 1
+    assert series_plot(found, 64, {}).lines == ()
 
 
 def test_step_is_read_from_a_name_only_where_settings_are_silent(tmp_path: Path) -> None:
@@ -143,6 +189,13 @@ def test_crossing_is_where_the_line_crosses_in_log_k() -> None:
                      [-0.2, -0.1, 0.0]])  # fmt: skip
     found = crossing_points(rows, [1, 2, 4])
     assert found.tolist() == pytest.approx([2**1.5, 1.0, math.inf, 2**0.5, math.inf])
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (7, 3), (500, 13), (499, 900)])
+def test_resampled_means_in_blocks_are_those_of_the_whole_product(shape: tuple[int, int]) -> None:
+    values = np.random.default_rng(3).normal(0, 1, shape)
+    weights = _weights(shape[0], 2000, 0)
+    np.testing.assert_allclose(resampled_means(values), weights @ values / shape[0], atol=1e-12)
 
 
 def test_crossing_interval_counts_resamples_that_never_cross() -> None:
@@ -187,9 +240,9 @@ def test_perplexity_boxes_are_over_the_problems_that_all_have() -> None:
         ],
     )
     assert [(line.label, line.box.n) for line in found.lines] == [
-        ("base on base", 1),
+        ("base on itself", 1),
         ("base on rl", 2),
-        ("rl on rl", 1),
+        ("rl on itself", 1),
     ]
     assert found.lines[1].box.median == pytest.approx(6.0)
     assert (found.problems, found.left_out) == (1, 2)

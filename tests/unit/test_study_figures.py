@@ -23,6 +23,7 @@ from explorer.report.figures import (
     histogram_figure,
     perplexity_figure,
     rendered,
+    series_figure,
     write_figures,
 )
 from explorer.report.page import write_page
@@ -104,6 +105,35 @@ def test_files_are_what_they_are_called_and_the_same_again(
         assert path.read_bytes().startswith(heads[path.suffix]), path
     draw = drawings(whole)["delta-se"]
     assert rendered(draw, "svg") == rendered(draw, "svg")
+
+
+@pytest.fixture(scope="module")
+def crowd(tmp_path_factory: pytest.TempPathFactory) -> WholeStudy:
+    path = tmp_path_factory.mktemp("crowd") / "explorer.db"
+    fake_cache.build(path, problems=6, n=8, scored=1, models=fake_cache.CROWD).close()
+    names = tuple(model.name for model in fake_cache.CROWD)
+    return read_studies(settings_for(path, names), x_field="method")[0]
+
+
+def test_histograms_of_many_arms_get_axes_each(crowd: WholeStudy) -> None:
+    figure = histogram_figure(crowd)
+    assert len(figure.axes) == len(crowd.study.histograms) == 8
+    for axes, arm in zip(figure.axes, crowd.study.histograms, strict=True):
+        bars = [bar.get_height() for bar in axes.containers[0].patches]  # type: ignore[attr-defined]
+        assert bars == [one.problems for one in arm.bins]
+
+
+def test_a_series_of_words_is_points_without_a_line(crowd: WholeStudy) -> None:
+    (axes,) = series_figure(crowd).axes
+    ticks = [label.get_text() for label in axes.get_xticklabels()]
+    (line,) = crowd.series.lines
+    assert ticks == [point.text for point in line.points]
+    assert ticks[0] == "base"
+    assert len(ticks) == 7
+    first, last = (container.lines[0] for container in axes.containers)  # type: ignore[attr-defined]
+    assert first.get_linestyle() == last.get_linestyle() == "None"
+    assert list(first.get_ydata()) == [100 * point.first.value for point in line.points]
+    assert list(last.get_ydata()) == [100 * point.last.value for point in line.points]
 
 
 def test_a_folder_that_cannot_be_is_an_error_for_people(whole: WholeStudy, tmp_path: Path) -> None:

@@ -10,13 +10,17 @@ from pathlib import Path
 import pytest
 
 from explorer.store import diversity, queries
+from explorer.store.evidence import spread
 from explorer.views.arms import ArmPick
 from explorer.views.diversity import (
+    FEWEST_LOOKED_INTO,
     Diversity,
     DiversitySubject,
     common_k,
     diversity_table,
     entropy_remark,
+    looked_into_remark,
+    read_set_diversity,
 )
 from tests import fake_cache
 from tests.tui.explorer_app import settings_for
@@ -98,3 +102,41 @@ def test_show_and_report_carry_it_as_json(cache: tuple[Path, sqlite3.Connection]
     whole = json.loads(json.dumps(set_dict(report), allow_nan=False))
     assert set(whole["diversity"]["arms"][0]["cover"]) >= {"0.5", "1"}
     assert whole["comparisons"][0]["crossing"]["largest_k"] == 24
+
+
+def test_of_very_many_answers_evenly_spread_problems_are_read(
+    cache: tuple[Path, sqlite3.Connection],
+) -> None:
+    _, db = cache
+    ids = [row.id for row in queries.problems(db)]
+    columns = [arm.column for arm in read(cache, fake_cache.DATASET, tuple(ids)).arms]
+    whole = read_set_diversity(db, columns, ids)
+    assert (whole.looked_into, whole.problems, whole.answers) == (12, 12, 3 * 24 * 12)
+    assert looked_into_remark(whole) == ""
+    part = read_set_diversity(db, columns, ids, most=3 * 24 * 9)
+    assert (part.looked_into, part.problems) == (9, 12)
+    spread_ids = spread(ids, most=9)
+    assert len(set(spread_ids)) == 9
+    alone = read_set_diversity(db, columns, spread_ids)
+    for one, few, all_ in zip(part.arms, alone.arms, whole.arms, strict=True):
+        assert (one.distinct, one.majority) == (few.distinct, few.majority)
+        assert (one.steady, one.cover, one.n) == (all_.steady, all_.cover, all_.n)
+    assert "over 9 problems, evenly spread, because there are 864 answers" in looked_into_remark(
+        part
+    )
+    fewest = read_set_diversity(db, columns, ids, most=1)
+    assert fewest.looked_into == FEWEST_LOOKED_INTO
+    assert read_set_diversity(db, columns, ids, most=0).looked_into == 12
+
+
+def test_report_reads_all_answers_when_told(
+    cache: tuple[Path, sqlite3.Connection],
+) -> None:
+    from explorer.views.report_reader import read_reports
+
+    settings = settings_for(cache[0])
+    (some,) = read_reports(settings, most_answers=3 * 24 * 9)
+    (every,) = read_reports(settings, most_answers=0)
+    assert some.diversity is not None
+    assert every.diversity is not None
+    assert (some.diversity.looked_into, every.diversity.looked_into) == (9, 12)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from explorer.cli.options import read_settings, workspace_option
+
+if TYPE_CHECKING:
+    from explorer.exchange.exporter import Selection
+    from explorer.settings import Settings
 
 
 @click.command("export", short_help="Write completions as JSON lines or a Parquet table.")
@@ -52,33 +59,45 @@ def command(
 
     from explorer.cli.run import printable
     from explorer.errors import UsageError
-    from explorer.exchange.exporter import Selection, export
-    from explorer.store import queries
+    from explorer.exchange.exporter import export
     from explorer.store.connection import open_reader
-    from explorer.views.report_reader import read_shown, select
-    from explorer.views.selection import select_arms
 
     settings = read_settings(where)
     if file.exists() and not force:
         raise UsageError(f"{file} is there already", "", "Add --force to replace it.")
     with closing(open_reader(settings.workspace.cache)) as db:
-        rows = select(db, read_shown(db, settings), problems or "all", dataset)
-        arms = queries.arms(db)
-        chosen = {arm.id for name in models for arm in select_arms(arms, name)}
-        selection = Selection(
-            dataset=dataset or None,
-            problems={row.id for row in rows} if problems else None,
-            arms=chosen if models else None,
-            scores=not no_scores,
-            exact=exact,
-        )
+        chosen = _selection(db, settings, dataset, problems, models)
+        chosen = replace(chosen, scores=not no_scores, exact=exact)
         if table or tokens or file.suffix == ".parquet":
             from explorer.exchange.table import export_table
 
-            report = export_table(db, file, selection, tokens=tokens)
+            report = export_table(db, file, chosen, tokens=tokens)
         else:
-            report = export(db, file, selection)
+            report = export(db, file, chosen)
     counts = f"{report.completions:,} completions of {report.problems:,} problems"
     click.echo(
         f"{printable(str(file))}: {counts} by {report.arms:,} arms · {report.scores:,} scores"
+    )
+
+
+def _selection(
+    db: sqlite3.Connection, settings: Settings, dataset: str, problems: str, models: tuple[str, ...]
+) -> Selection:
+    """What the options name, all of it where they name nothing.
+
+    Raises:
+        UsageError: there is no such dataset, problem or model.
+    """
+    from explorer.exchange.exporter import Selection
+    from explorer.store import queries
+    from explorer.views.report_reader import read_shown, select
+    from explorer.views.selection import select_arms
+
+    rows = select(db, read_shown(db, settings), problems or "all", dataset)
+    arms = queries.arms(db)
+    chosen = {arm.id for name in models for arm in select_arms(arms, name)}
+    return Selection(
+        dataset=dataset or None,
+        problems={row.id for row in rows} if problems else None,
+        arms=chosen if models else None,
     )

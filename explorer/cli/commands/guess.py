@@ -6,27 +6,20 @@ from pathlib import Path
 
 import click
 
-from explorer.cli.options import read_settings, workspace_option
+from explorer.cli.options import (
+    each_option,
+    problems_option,
+    read_settings,
+    wait_option,
+    workspace_option,
+)
 
 
 @click.command("guess", short_help="Ask for answers without reasoning, to find guessable problems.")
 @workspace_option
 @click.option("-m", "--model", required=True, help="Which model answers.")
-@click.option(
-    "-p",
-    "--problems",
-    required=True,
-    metavar="NAMES",
-    help="Problems: names or patterns ('trees-*'), a filter ('class:S base<5%'), or 'all'.",
-)
-@click.option(
-    "-n",
-    "n",
-    type=click.IntRange(1, 100_000),
-    default=64,
-    show_default=True,
-    help="How many answers each problem shall have in all.",
-)
+@problems_option
+@each_option(64, "How many answers each problem shall have in all.")
 @click.option("--preset", default="", help="Sampling preset.  [default: the workspace's]")
 @click.option(
     "--max-tokens",
@@ -35,7 +28,7 @@ from explorer.cli.options import read_settings, workspace_option
     show_default=True,
     help="Room for an answer.",
 )
-@click.option("--wait", is_flag=True, help="Stay, show progress, and end when it is done.")
+@wait_option
 def command(
     where: Path | None,
     model: str,
@@ -53,7 +46,7 @@ def command(
     """
     from contextlib import closing
 
-    from explorer.cli.asking import known, named_model, start_sampler, wait_for
+    from explorer.cli.asking import known, named_model, start_sampler, wait_or_say
     from explorer.core.guessing import guess_sampling
     from explorer.preparation import prepare
     from explorer.store import requests
@@ -78,7 +71,4 @@ def command(
         )
         if n <= 20:
             click.echo("With 20 or fewer none can be found guessable: 1 of 20 is 5% already.")
-        if wait:
-            wait_for(db, settings, asked)
-        else:
-            click.echo("`rlvr-explorer status` shows how far it is.")
+        wait_or_say(db, settings, asked, wait)

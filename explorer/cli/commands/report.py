@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from explorer.cli.options import (
+    extra_arms_option,
     ks_option,
     parse_ks,
     print_json,
     read_settings,
     workspace_option,
 )
+
+if TYPE_CHECKING:
+    from explorer.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the report shall be about.
+
+    Attributes:
+        most_answers: how many answers are read at most, 0 = all there are.
+        extra: further arms with settings of their own.
+    """
+
+    settings: Settings
+    dataset: str
+    problems: str
+    preset: str
+    ks: tuple[int, ...]
+    most_answers: int
+    extra: tuple[str, ...] = ()
 
 
 @click.command("report", short_help="Print a dataset's pass@k table, coverage and differences.")
@@ -35,7 +59,13 @@ from explorer.cli.options import (
 )
 @click.option("--by", default="", metavar="COLUMN", help="Group by this; implies --study.")
 @click.option(
-    "--over", default="", metavar="FIELD", help="Series over step, temperature, …; as --by."
+    "--over", default="", metavar="FIELD", help="Series over step, temperature, method, …; as --by."
+)
+@extra_arms_option
+@click.option(
+    "--all-answers",
+    is_flag=True,
+    help="Read every answer, not some problems' of a set that has very many.",
 )
 @click.option(
     "--html",
@@ -69,6 +99,8 @@ def command(
     whole: bool,
     by: str,
     over: str,
+    extra: tuple[str, ...],
+    all_answers: bool,
     html: Path | None,
     traces: tuple[str, ...],
     form: str,
@@ -79,34 +111,51 @@ def command(
     compared with their base on the problems that both have graded samples of.
     """
     from explorer.preparation import prepare
+    from explorer.views.diversity import MOST_ANSWERS
+
+    settings = read_settings(where)
+    most = 0 if all_answers else MOST_ANSWERS
+    wanted = Wanted(settings, dataset, problems, preset, parse_ks(ks), most, extra)
+    prepare(settings)
+    if html is not None:
+        _write_page(wanted, html, by, over, traces)
+    elif whole or by or over:
+        _print_studies(wanted, by, over, form)
+    else:
+        _print_reports(wanted, form)
+
+
+def _write_page(wanted: Wanted, html: Path, by: str, over: str, traces: tuple[str, ...]) -> None:
+    from explorer.report.page import write_page
+
+    about = (wanted.settings, wanted.dataset, wanted.problems, wanted.preset, wanted.ks)
+    write_page(html, *about, by, over, traces, wanted.most_answers)
+    click.echo(f"Wrote {html}.")
+
+
+def _print_studies(wanted: Wanted, by: str, over: str, form: str) -> None:
+    from explorer.report import study as printed
+    from explorer.views.study_reader import read_studies
+
+    about = (wanted.settings, wanted.dataset, wanted.problems, wanted.preset, wanted.ks)
+    studies = read_studies(*about, by, over, wanted.most_answers, wanted.extra)
+    _print(form, [printed.as_dict(one) for one in studies] if form == "json" else [])
+    for position, one in enumerate(studies):
+        if form == "text":
+            click.echo("\n" if position else "", nl=False)
+            printed.print_study(one)
+        elif form == "markdown":
+            click.echo(printed.as_markdown(one))
+        elif form == "csv":
+            _echo_csv(printed.as_csv(one), position)
+
+
+def _print_reports(wanted: Wanted, form: str) -> None:
     from explorer.report import dataset as printed
     from explorer.views.report_reader import read_reports
 
-    settings = read_settings(where)
-    wanted = parse_ks(ks)
-    prepare(settings)
-    if html is not None:
-        from explorer.report.page import write_page
-
-        write_page(html, settings, dataset, problems, preset, wanted, by, over, traces)
-        click.echo(f"Wrote {html}.")
-        return
-    if whole or by or over:
-        from explorer.report import study as studied
-        from explorer.views.study_reader import read_studies
-
-        studies = read_studies(settings, dataset, problems, preset, wanted, by, over)
-        _print(form, [studied.as_dict(one) for one in studies] if form == "json" else [])
-        for position, one in enumerate(studies):
-            if form == "text":
-                click.echo("\n" if position else "", nl=False)
-                studied.print_study(one)
-            elif form == "markdown":
-                click.echo(studied.as_markdown(one))
-            elif form == "csv":
-                _echo_csv(studied.as_csv(one), position)
-        return
-    reports = read_reports(settings, dataset, problems, preset, wanted)
+    about = (wanted.settings, wanted.dataset, wanted.problems, wanted.preset, wanted.ks)
+    reports = read_reports(*about, wanted.most_answers, extra=wanted.extra)
     _print(form, [printed.as_dict(report) for report in reports] if form == "json" else [])
     for position, report in enumerate(reports):
         if form == "text":

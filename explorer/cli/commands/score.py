@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from explorer.cli.options import read_settings, workspace_option
+from explorer.cli.options import (
+    PROBLEMS_HELP,
+    each_option,
+    read_settings,
+    wait_option,
+    workspace_option,
+)
+
+if TYPE_CHECKING:
+    from explorer.settings import Settings
 
 
 @click.command("score", short_help="Ask how likely a model finds another model's completions.")
@@ -23,22 +34,15 @@ from explorer.cli.options import read_settings, workspace_option
     "problems",
     default="",
     metavar="NAMES",
-    help="Problems: names or patterns ('trees-*'), a filter ('class:S base<5%'), or 'all'.",
+    help=PROBLEMS_HELP,
 )
-@click.option(
-    "-n",
-    "n",
-    type=click.IntRange(1, 100_000),
-    default=8,
-    show_default=True,
-    help="Most completions to score per problem and arm, the first ones.",
-)
+@each_option(8, "Most completions to score per problem and arm, the first ones.")
 @click.option(
     "--noise-floor",
     is_flag=True,
     help="Let each model (or -m) score its own samples instead: how far it disagrees with itself.",
 )
-@click.option("--wait", is_flag=True, help="Stay, show progress, and end when it is done.")
+@wait_option
 def command(
     where: Path | None,
     model: str,
@@ -56,47 +60,61 @@ def command(
     """
     if noise_floor:
         _noise_floor(where, model, of, problems, n, wait)
-        return
+    else:
+        _score(where, model, of, problems, n, wait)
+
+
+def _score(where: Path | None, model: str, of: str, problems: str, n: int, wait: bool) -> None:
     from contextlib import closing
 
-    from explorer.cli.asking import named_model, start_sampler, wait_for
-    from explorer.errors import UsageError
+    from explorer.cli.asking import named_model, start_sampler, wait_or_say
     from explorer.preparation import prepare
-    from explorer.store import queries, requests
+    from explorer.store import requests
     from explorer.store.connection import open_writer
-    from explorer.views.report_reader import read_shown, select
-    from explorer.views.selection import select_arms
 
-    missing = [
-        option for option, given in (("-m", model), ("--of", of), ("-p", problems)) if not given
-    ]
+    named = (("-m", model), ("--of", of), ("-p", problems))
+    missing = [option for option, given in named if not given]
     if missing:
         raise click.UsageError(f"Missing option: {', '.join(missing)}.")
     settings = read_settings(where)
     named_model(settings, model)
     prepare(settings)
     with closing(open_writer(settings.workspace.cache)) as db:
-        arms = select_arms(queries.arms(db), of)
-        chosen = select(db, read_shown(db, settings), problems)
-        tallies = queries.tallies(db)
-        cells = [(arm, row) for arm in arms for row in chosen if (arm.id, row.id) in tallies]
-        if not cells:
-            raise UsageError(
-                f"{of} has no completions of these problems",
-                "There is nothing to score.",
-                "Sample or import some first.",
-            )
+        cells = _drawn(db, settings, of, problems)
         asked = [
-            requests.ask_for_scores(db, model, row.id, arm.id, n, priority=requests.BATCH)
-            for arm, row in cells
+            requests.ask_for_scores(db, model, problem_id, arm_id, n, priority=requests.BATCH)
+            for arm_id, problem_id in cells
         ]
         start_sampler(settings)
         count = f"{len(cells)} cell" + ("" if len(cells) == 1 else "s")
         click.echo(f"Asked {model} to score up to {n} completions of {of} in each of {count}.")
-        if wait:
-            wait_for(db, settings, asked)
-        else:
-            click.echo("`rlvr-explorer status` shows how far it is.")
+        wait_or_say(db, settings, asked, wait)
+
+
+def _drawn(
+    db: sqlite3.Connection, settings: Settings, of: str, problems: str
+) -> list[tuple[int, int]]:
+    """Row ids of the arms and problems that have completions.
+
+    Raises:
+        UsageError: there are none, or no such model or problem.
+    """
+    from explorer.errors import UsageError
+    from explorer.store import queries
+    from explorer.views.report_reader import read_shown, select
+    from explorer.views.selection import select_arms
+
+    arms = select_arms(queries.arms(db), of)
+    chosen = select(db, read_shown(db, settings), problems)
+    tallies = queries.tallies(db)
+    cells = [(arm.id, row.id) for arm in arms for row in chosen if (arm.id, row.id) in tallies]
+    if not cells:
+        raise UsageError(
+            f"{of} has no completions of these problems",
+            "There is nothing to score.",
+            "Sample or import some first.",
+        )
+    return cells
 
 
 def _noise_floor(

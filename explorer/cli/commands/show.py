@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from explorer.cli.options import (
+    extra_arms_option,
     json_option,
     ks_option,
     parse_ks,
@@ -21,6 +22,7 @@ from explorer.cli.options import (
 @workspace_option
 @click.option("--preset", default="", help="Sampling settings.  [default: the workspace's]")
 @ks_option
+@extra_arms_option
 @click.option(
     "--evidence",
     "trace",
@@ -31,7 +33,13 @@ from explorer.cli.options import (
 )
 @json_option
 def command(
-    problem: str, where: Path | None, preset: str, ks: str, trace: str, as_json: bool
+    problem: str,
+    where: Path | None,
+    preset: str,
+    ks: str,
+    extra: tuple[str, ...],
+    trace: str,
+    as_json: bool,
 ) -> None:
     """Print what is known about one problem.
 
@@ -51,7 +59,7 @@ def command(
     settings = read_settings(where)
     wanted = parse_ks(ks)
     prepare(settings)
-    report = read_problem(settings, problem, preset, wanted)
+    report = read_problem(settings, problem, preset, wanted, extra)
     if as_json:
         print_json(as_dict(report))
     else:

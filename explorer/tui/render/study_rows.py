@@ -1,7 +1,8 @@
 """A study's tables in terminal cells: bands, then names, then columns give way for want of room.
 
 Invariant: the texts are those of the grid, never rounded again; what is left out is a whole band or
-a whole column, and a column left out is said with '…'.
+a whole column, and columns left out are said with '…': what does not fit can be brought into sight
+(`skip`), spare columns come back where there is more room.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 _FIRST: Final = 30
 """Most cells of the column of names."""
 
-_HEAD: Final = 8
-"""Fewest cells that a header is cut to."""
+_HEADS: Final = (8, 12, 16, 20, 99)
+"""What headers are cut to: the first at which no two of them look alike."""
 
 LEAST_TAIL: Final = 16
 """Cells that bars or boxes need beside the numbers."""
@@ -34,34 +35,81 @@ LEAST_TAIL: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Widths of the columns that are shown; `cut` if some are not, `tail` cells are left over."""
+    """How a table is shown.
 
+    Attributes:
+        columns: which are, the first among them always; `widths` are theirs.
+        bands: whether bands are.
+        before, after: columns are left out at the left, or at the right.
+        tail: cells that are left over.
+    """
+
+    columns: tuple[int, ...]
     widths: tuple[int, ...]
     bands: bool
-    cut: bool
+    before: bool
+    after: bool
     tail: int
 
+    @property
+    def cut(self) -> bool:
+        """Some columns are not in sight."""
+        return self.before or self.after
 
-def layout(grid: Grid, width: int) -> Layout:
-    """The richest form that fits into `width` cells."""
+    @property
+    def is_window(self) -> bool:
+        """Which columns are in sight can be changed."""
+        return self.cut and not self.bands
+
+
+def layout(grid: Grid, width: int, skip: int = 0) -> Layout:
+    """The richest form that fits into `width` cells.
+
+    Args:
+        skip: columns to leave out after the first, where not all fit.
+    """
     room = width - 2
-    for bands, least in ((True, 99), (True, _HEAD), (False, 99), (False, _HEAD)):
-        widths = _widths(grid, bands, least)
-        if sum(widths) + 2 * (len(widths) - 1) <= room:
-            return Layout(widths, bands, False, room - sum(widths) - 2 * (len(widths) - 1))
-    widths = _widths(grid, False, _HEAD)
-    while len(widths) > 2 and sum(widths) + 2 * len(widths) > room:
-        widths = widths[:-1]
-    return Layout(widths, False, True, 0)
+    everything = tuple(range(len(grid.headers)))
+    short = _head_width(grid)
+    without = tuple(place for place in everything if place not in grid.spare)
+    forms = [(everything, True, 99), (everything, True, short)]
+    forms += [(without, True, short)] if grid.spare else []
+    for columns, bands, least in (*forms, (everything, False, 99), (everything, False, short)):
+        widths = _widths(grid, columns, bands, least)
+        taken = sum(widths) + 2 * (len(widths) - 1)
+        if taken <= room:
+            return Layout(columns, widths, bands, columns != everything, False, room - taken)
+    return _window(grid, _widths(grid, everything, False, short), room, skip)
+
+
+def _window(grid: Grid, widths: Sequence[int], room: int, skip: int) -> Layout:
+    """The first column, and of the others as many as fit from the one after `skip` on."""
+    others = len(grid.headers) - 1
+    start = 1 + max(0, min(skip, others - 1))
+    chosen, taken = [0], widths[0] + 2  # two cells for the '…' at the end
+    for place in range(start, others + 1):
+        if taken + widths[place] + 2 > room and len(chosen) > 1:
+            break
+        chosen.append(place)
+        taken += widths[place] + 2
+    while start > 1 and chosen[-1] == others and taken + widths[start - 1] + 2 <= room:
+        start -= 1  # at the end there may be room for some that were left behind
+        chosen.insert(1, start)
+        taken += widths[start] + 2
+    shown = tuple(widths[place] for place in chosen)
+    return Layout(tuple(chosen), shown, False, start > 1, chosen[-1] < others, 0)
 
 
 def heading(grid: Grid, how: Layout) -> Pieces:
     """The line of headers."""
     pieces = [(fit(grid.headers[0], how.widths[0]), "muted")]
-    for place, width in enumerate(how.widths[1:], start=1):
+    for at, (place, width) in enumerate(zip(how.columns[1:], how.widths[1:], strict=True)):
         colour = grid.heads[place - 1] if place <= len(grid.heads) else "muted"
-        pieces.append(("  " + fit(grid.headers[place], width, "right"), colour))
-    return [*pieces, *([(" …", "faint")] if how.cut else [])]
+        if how.before and not at:
+            pieces += [("… ", "faint"), (fit(grid.headers[place], width, "right"), colour)]
+        else:
+            pieces.append(("  " + fit(grid.headers[place], width, "right"), colour))
+    return [*pieces, *([(" …", "faint")] if how.after else [])]
 
 
 def row(grid: Grid, how: Layout, number: int) -> Pieces:
@@ -69,7 +117,7 @@ def row(grid: Grid, how: Layout, number: int) -> Pieces:
     cells = grid.rows[number]
     colour = grid.colours[number] if number < len(grid.colours) else "text"
     pieces = [(fit(cells[0].text, how.widths[0]), colour)]
-    for place, width in enumerate(how.widths[1:], start=1):
+    for place, width in zip(how.columns[1:], how.widths[1:], strict=True):
         cell = cells[place]
         band = f" {cell.band}" if how.bands and cell.band else ""
         left = width - cell_len(cell.text) - cell_len(band)
@@ -81,6 +129,17 @@ def row(grid: Grid, how: Layout, number: int) -> Pieces:
     return pieces
 
 
+def _head_width(grid: Grid) -> int:
+    """Cells that headers are cut to without two of them becoming the same."""
+    different = len(set(grid.headers[1:]))
+    return next(
+        least
+        for least in _HEADS
+        if least == _HEADS[-1]
+        or len({fit(text, min(least, cell_len(text))) for text in grid.headers[1:]}) == different
+    )
+
+
 def histogram_tail(study: Study, number: int, room: int) -> Pieces:
     """The bin's bars, one an arm, on one scale; nothing where there is no room."""
     from explorer.views.numbers import bar
@@ -89,12 +148,48 @@ def histogram_tail(study: Study, number: int, room: int) -> Pieces:
     each = (room - 2) // max(1, len(arms)) - 1
     if each < 3 or number >= 12:
         return []
-    most = max(one.share for arm in arms for one in arm.bins) or 1.0
+    most = _most_share(study)
     pieces: list[tuple[str, str]] = [("  ", "text")]
     for arm in arms:
         drawn, _ = bar(arm.bins[number].share / most, each)
         pieces.append((fit(drawn, each) + " ", arm.column.mark.colour))
     return pieces
+
+
+def has_histogram_tail(study: Study, room: int) -> bool:
+    """Whether the bars stand beside the numbers."""
+    return bool(histogram_tail(study, 0, room))
+
+
+def small_histograms(study: Study) -> list[Pieces]:
+    """A row an arm instead, as columns of a common height over the bins."""
+    from explorer.views.study_grids import name_of
+
+    most = _most_share(study)
+    names = [name_of(arm.column) for arm in study.histograms]
+    first = min(_FIRST, max((cell_len(name) for name in names), default=0))
+    rows: list[Pieces] = []
+    head = "".join(f" {text:<3}" for text in _BIN_ENDS)
+    rows.append([(" " * first + " " + head, "muted")])
+    for name, arm in zip(names, study.histograms, strict=True):
+        drawn = "".join(" " + _COLUMNS[_level(one.share / most)] * 3 for one in arm.bins)
+        rows.append(
+            [(fit(name, first) + " ", arm.column.mark.colour), (drawn, arm.column.mark.colour)]
+        )
+    return rows
+
+
+_COLUMNS: Final = " ▁▂▃▄▅▆▇█"
+_BIN_ENDS: Final = ("0", *(f"≤.{tenth}" for tenth in range(1, 10)), "<1", "1")
+
+
+def _level(share: float) -> int:
+    """Of eight; what is there at all is seen."""
+    return max(1, round(8 * share)) if share > 0 else 0
+
+
+def _most_share(study: Study) -> float:
+    return max((one.share for arm in study.histograms for one in arm.bins), default=0.0) or 1.0
 
 
 def gap_tail(study: Study, number: int, room: int) -> Pieces:
@@ -182,10 +277,10 @@ def member_row(member: Member, width: int) -> Pieces:
     ]
 
 
-def _widths(grid: Grid, bands: bool, least: int) -> tuple[int, ...]:
+def _widths(grid: Grid, columns: Sequence[int], bands: bool, least: int) -> tuple[int, ...]:
     first = max([cell_len(row[0].text) for row in grid.rows] + [cell_len(grid.headers[0])])
     widths = [min(first, _FIRST)]
-    for place in range(1, len(grid.headers)):
+    for place in columns[1:]:
         texts: Sequence[str] = [str(row[place]) if bands else row[place].text for row in grid.rows]
         cells = max((cell_len(text) for text in texts), default=0)
         widths.append(max(cells, min(cell_len(grid.headers[place]), least)))

@@ -6,61 +6,31 @@ its own; every table is the one that `rlvr-explorer report --study` prints.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from explorer.tui.keys import APP, GO, VIEW
-from explorer.tui.render.cells import wrap
-from explorer.tui.render.study_rows import (
-    box_tail,
-    cell_heading,
-    gap_tail,
-    heading,
-    histogram_tail,
-    layout,
-    member_row,
-    row,
-)
+from explorer.tui.keys import APP, GO, SAMPLE, VIEW
+from explorer.tui.render.study_lines import Entry, Shown, grid_of, lines_of_study
+from explorer.tui.render.study_rows import Layout, heading, layout
 from explorer.tui.screens.frame import FrameScreen
 from explorer.tui.widgets.chart import CurveChart
 from explorer.tui.widgets.filter_bar import FilterBar
 from explorer.tui.widgets.line import Line, Pieces
 from explorer.tui.widgets.pick_list import PickList
 from explorer.views.numbers import plural
-from explorer.views.study_grids import (
-    Grid,
-    answers_grid,
-    coverage_grid,
-    difference_grid,
-    gap_grid,
-    group_grid,
-    histogram_grid,
-    pass_grid,
-    perplexity_grid,
-    series_grid,
-)
+from explorer.views.study_grids import Grid
 from explorer.views.study_snapshot import Part, Section, StudyCache, StudySubject, StudyView
 
 if TYPE_CHECKING:
-    from explorer.views.diversity import Diversity
+    from explorer.views.curves import CurveSet
+    from explorer.views.series_plot import SeriesPlot
     from explorer.views.set_snapshot import SetSubject
-    from explorer.views.study_perplexity import Perplexities
     from explorer.views.study_series import Series
 
 SECTIONS = tuple(Section)
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A line of the list: how it is drawn, the problem it opens, or the pair that it chooses."""
-
-    draw: Callable[[int], Pieces]
-    problem_id: int = 0
-    pair: int = -1
 
 
 class StudyScreen(FrameScreen):
@@ -84,8 +54,16 @@ class StudyScreen(FrameScreen):
                 tooltip="Study only some problems: class:S base<5% rl>0.5 family:trees"),
         Binding("c", "choose", "Choose", id="study.choose", group=VIEW,
                 tooltip="Choose the column of the groups, or the field of the series"),
+        Binding("y", "statistic", "Statistic", show=False, id="study.statistic", group=VIEW,
+                tooltip="Draw the series for another k, or for coverage"),
+        Binding("less_than_sign", "columns(-1)", "Columns before", show=False, id="study.before",
+                key_display="<", group=VIEW, tooltip="Columns that are out of sight at the left"),
+        Binding("greater_than_sign", "columns(1)", "Columns after", show=False, id="study.after",
+                key_display=">", group=VIEW, tooltip="Columns that are out of sight at the right"),
         Binding("m", "model", "Model", show=False, id="study.model", group=GO,
                 tooltip="List the problems of the next model's coverage"),
+        Binding("s", "sample", "Sample set", id="study.sample", group=SAMPLE,
+                tooltip="Sample what is shown within a budget, where it changes the answer most"),
         Binding("q,backspace,escape", "back", "Back", id="screen.back", group=APP,
                 tooltip="Clear the filter, or go back to the problems"),
     ]  # fmt: skip
@@ -100,8 +78,10 @@ class StudyScreen(FrameScreen):
         self.entries: list[Entry] = []
         self.grid: Grid | None = None
         self.pair = 0
+        self.skip = 0
         self.group_by = ""
         self.x_field = ""
+        self.statistic = 1
         self._opened_with = listed.filter_text
         self.trail = [("  Study", "strong")]
 
@@ -127,14 +107,11 @@ class StudyScreen(FrameScreen):
             self.set_trail([*trail, (f"  {shown.choice.sampling.label()}", "muted")])
             bar = self.query_one(FilterBar)
             bar.show_state(shown.filter_text, shown.filter_error, shown.counts)
-            self.query_one(CurveChart).show(value.curves)
         else:
             self.parts[_section_of(value)] = cast("Part", value)
         self._show(keep=True)
 
     def _show(self, keep: bool = False) -> None:
-        chart = self.query_one(CurveChart)
-        chart.display = self.section is Section.CURVES and self.size.height >= 20
         tabs: list[tuple[str, str]] = []
         roomy = self.size.width >= 100
         for place, part in enumerate(SECTIONS):
@@ -145,18 +122,66 @@ class StudyScreen(FrameScreen):
         self.query_one("#study-parts", Line).say(tabs)
         if self.view is None:
             return
-        self.grid = self._grid()
+        shown = self._shown()
+        self.grid = grid_of(shown)
         pick = self.query_one(PickList)
         width = pick.size.width or self.size.width
         title = self.grid.title if self.grid else "reading …"
-        self.query_one("#study-title", Line).say([(title, "strong bold")])
-        self.entries = self._entries(width)
+        self.entries = lines_of_study(shown, self.grid, width) if self.grid else []
         pick.show(len(self.entries), self._draw, "There is nothing here yet.", keep=keep)
-        how = layout(self.grid, width) if self.grid and self.grid.rows else None
+        how = self._layout()
+        in_sight = [(self._columns_in_sight(how) or self._what_is_drawn(), "muted")]
+        self.query_one("#study-title", Line).say([(title, "strong bold")], in_sight)
         line = heading(self.grid, how) if self.grid and how else ()
         self.query_one("#study-heading", Line).say(line)
         counts = self.view.shown.counts
         self.say_status([(counts.sentence(), "muted")], [(self._rests_on(), "muted")])
+        self._show_chart()
+
+    def _shown(self) -> Shown:
+        assert self.view is not None
+        part = self.parts.get(self.section)
+        return Shown(self.section, self.view, part, self.skip, self.pair)
+
+    def _layout(self) -> Layout | None:
+        if self.grid is None or not self.grid.rows:
+            return None
+        pick = self.query_one(PickList)
+        width = pick.scrollable_content_region.width or pick.size.width or self.size.width
+        return layout(self.grid, width, self.skip)
+
+    def _columns_in_sight(self, how: Layout | None) -> str:
+        others = len(self.grid.headers) - 1 if self.grid else 0
+        if how is None or not how.is_window:
+            return ""
+        return f"columns {how.columns[1]}–{how.columns[-1]} of {others}  < >"
+
+    def _what_is_drawn(self) -> str:
+        plot = self._plot()
+        return f"drawn: {plot.statistic}  y c for others" if plot is not None and plot.lines else ""
+
+    def _show_chart(self) -> None:
+        """The curves, or the series of the chosen statistic; other parts have no chart."""
+        drawn: CurveSet | SeriesPlot | None = None
+        if self.section is Section.CURVES and self.view is not None:
+            drawn = self.view.curves
+        elif (plot := self._plot()) is not None and plot.lines:
+            drawn = plot
+        chart = self.query_one(CurveChart)
+        chart.display = drawn is not None and self.size.height >= 20
+        if drawn is not None:
+            entry = self.entries[self.query_one(PickList).cursor] if self.entries else None
+            chart.show(drawn, entry.arm if entry else "")
+
+    def _plot(self) -> SeriesPlot | None:
+        from explorer.views.series_plot import chosen_statistic, series_plot
+
+        part = self.parts.get(Section.SERIES)
+        if self.section is not Section.SERIES or part is None or self.view is None:
+            return None
+        found = cast("Series", part)
+        known = {column.name: column.mark for column in self.view.study.columns}
+        return series_plot(found, chosen_statistic(found, self.statistic), known)
 
     def _rests_on(self) -> str:
         curves = self.view.curves if self.view else None
@@ -164,83 +189,6 @@ class StudyScreen(FrameScreen):
             return ""
         left = f", {curves.left_out} sampled too little" if curves.left_out else ""
         return f"curves: {plural(curves.problems, 'problem')}{left}"
-
-    def _grid(self) -> Grid | None:
-        assert self.view is not None
-        found = self.view.study
-        plain = {
-            Section.CURVES: pass_grid,
-            Section.GAPS: gap_grid,
-            Section.COVERAGE: coverage_grid,
-            Section.HISTOGRAM: histogram_grid,
-            Section.GROUPS: group_grid,
-        }
-        if self.section in plain:
-            return plain[self.section](found)
-        part = self.parts.get(self.section)
-        if part is None:
-            return None
-        if self.section is Section.PERPLEXITY:
-            return perplexity_grid(cast("Perplexities", part))
-        if self.section is Section.SERIES:
-            return series_grid(cast("Series", part))
-        return answers_grid(cast("Diversity", part))
-
-    def _entries(self, width: int) -> list[Entry]:
-        grid, view = self.grid, self.view
-        if grid is None or view is None:
-            return []
-        choosing = self.section is Section.COVERAGE
-        entries = [
-            Entry(self._line(grid, place), pair=place if choosing else -1)
-            for place in range(len(grid.rows))
-        ]
-        entries += [_said(line) for note in grid.notes for line in wrap(note, width - 3)]
-        if self.section is Section.CURVES:
-            others = difference_grid(view.study)
-            if others.rows:
-                entries += [_said(""), _said(others.title, "strong bold")]
-                entries += [Entry(self._line(others, place)) for place in range(len(others.rows))]
-        if choosing:
-            entries += self._members()
-        return entries
-
-    def _members(self) -> list[Entry]:
-        """The problems of each cell of the chosen model's 2×2."""
-        assert self.view is not None
-        pairs = [pair for pair in self.view.study.pairs if pair.comparison.problems]
-        if not pairs:
-            return []
-        pair = pairs[min(self.pair, len(pairs) - 1)]
-        entries: list[Entry] = []
-        for coverage, members in pair.cells.items():
-            letter, count = coverage.value, len(members)
-            entries += [_said("")]
-            entries.append(
-                Entry(lambda width, a=letter, b=count: cell_heading(pair, a, b, width))  # type: ignore[misc]
-            )
-            entries += [
-                Entry(lambda width, one=member: member_row(one, width), problem_id=member.row.id)  # type: ignore[misc]
-                for member in members
-            ]
-        return entries
-
-    def _line(self, grid: Grid, number: int) -> Callable[[int], Pieces]:
-        def draw(width: int) -> Pieces:
-            how = layout(grid, width)
-            pieces = list(row(grid, how, number))
-            if self.view is None or how.cut:
-                return pieces
-            if self.section is Section.HISTOGRAM:
-                return [*pieces, *histogram_tail(self.view.study, number, how.tail)]
-            if self.section is Section.GAPS:
-                return [*pieces, *gap_tail(self.view.study, number, how.tail)]
-            if self.section is Section.PERPLEXITY:
-                part = cast("Perplexities", self.parts[self.section])
-                return [*pieces, *box_tail(part, number, how.tail)]
-            return pieces
-
-        return draw
 
     def _draw(self, number: int, width: int) -> Pieces:
         return self.entries[number].draw(width)
@@ -260,18 +208,49 @@ class StudyScreen(FrameScreen):
             settings, pick = self.listed.settings, self.listed.pick
             self.app.push_screen(ProblemScreen(settings, entry.problem_id, ids, pick))
 
+    def on_pick_list_moved(self) -> None:
+        self._show_chart()  # the arm under the cursor lies on top
+
     def action_section(self, step: int) -> None:
         self.action_part((SECTIONS.index(self.section) + step) % len(SECTIONS))
 
     def action_part(self, place: int) -> None:
-        self.section = SECTIONS[place]
+        self.section, self.skip = SECTIONS[place], 0
         self._show()
         self.watch_cache()
+
+    def action_columns(self, step: int) -> None:
+        """Columns of a table that is wider than the screen."""
+        how = self._layout()
+        if how is None or not how.is_window or not (how.before if step < 0 else how.after):
+            return
+        in_sight = len(how.columns) - 1
+        self.skip = how.columns[-1] if step > 0 else max(0, how.columns[1] - 1 - in_sight)
+        self._show(keep=True)
 
     def action_model(self) -> None:
         if self.view is not None and self.view.study.pairs:
             self.pair = (self.pair + 1) % len(self.view.study.pairs)
             self.action_part(SECTIONS.index(Section.COVERAGE))
+
+    def action_statistic(self) -> None:
+        """What the series is drawn of."""
+        from explorer.tui.screens.choose import ChooseScreen
+        from explorer.views.study_series import statistic_name
+
+        part = self.parts.get(Section.SERIES)
+        known = cast("Series", part).statistics if part is not None else ()
+        if self.section is not Section.SERIES or not known:
+            self.notify("Only the series is drawn of one statistic.", markup=False)
+            return
+
+        def chosen(position: int | None) -> None:
+            if position is not None:
+                self.statistic = known[position]
+                self._show(keep=True)
+
+        names = [statistic_name(one) for one in known]
+        self.app.push_screen(ChooseScreen("Draw the series of", names), chosen)
 
     def action_choose(self) -> None:
         """The column of the groups or the field of the series, whichever is shown."""
@@ -301,6 +280,11 @@ class StudyScreen(FrameScreen):
         title = "Series over" if by_field else "Accuracy by"
         self.app.push_screen(ChooseScreen(title, [one_line(name, 40) for name in known]), chosen)
 
+    def action_sample(self) -> None:
+        from explorer.tui.screens.guide import offer
+
+        offer(self.explorer, self.view)
+
     def action_filter(self) -> None:
         self.query_one(FilterBar).edit(self.listed.filter_text)
 
@@ -318,10 +302,6 @@ class StudyScreen(FrameScreen):
             self.watch_cache()
         else:
             super().action_back()
-
-
-def _said(text: str, colour: str = "faint") -> Entry:
-    return Entry(lambda _width: [(text, colour)])
 
 
 def _section_of(part: object) -> Section:

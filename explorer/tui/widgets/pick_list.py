@@ -54,6 +54,13 @@ class PickList(ScrollView, can_focus=True):
             super().__init__()
             self.row = row
 
+    class Moved(Message):
+        """The cursor stands on another row."""
+
+        def __init__(self, row: int) -> None:
+            super().__init__()
+            self.row = row
+
     def __init__(self, *, widget_id: str | None = None) -> None:
         super().__init__(id=widget_id)
         self.cursor = 0
@@ -110,6 +117,8 @@ class PickList(ScrollView, can_focus=True):
             if 0 <= y < self.size.height:
                 self.refresh(Region(0, y, self.size.width, 1))
         self._scroll_to_cursor()
+        if row != before:
+            self.post_message(self.Moved(row))
 
     def _scroll_to_cursor(self) -> None:
         height, top = max(1, self.scrollable_content_region.height), self.scroll_offset.y
