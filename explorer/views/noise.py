@@ -21,6 +21,8 @@ from explorer.views.trace_likelihoods import base_name
 
 UNMEASURED = "noise floor not measured"
 
+_NOT_MEASURED = ": not measured"
+
 
 @dataclass(frozen=True, slots=True)
 class NoiseNote:
@@ -79,8 +81,26 @@ def floor_lines(db: sqlite3.Connection, arms: Iterable[ArmRow]) -> tuple[str, ..
         why = ""
         if named and not any(noise.is_own(arm, scorer) for scorer in named):
             why = "; the model of this name has other weights than drew these samples"
-        lines += [f"{name}: {describe(row)}" for row in own] or [f"{name}: not measured{why}"]
+        lines += [f"{name}: {describe(row)}" for row in own] or [f"{name}{_NOT_MEASURED}{why}"]
     return tuple(lines)
+
+
+def gathered(lines: Iterable[str]) -> list[str]:
+    """The lines of `floor_lines`, those of several arms without a floor put into one."""
+    measured: list[str] = []
+    others: dict[str, list[str]] = {}
+    for line in lines:
+        name, found, why = line.rpartition(_NOT_MEASURED)
+        if found:
+            others.setdefault(why, []).append(name)
+        else:
+            measured.append(line)
+    return measured + [
+        f"{names[0]}{_NOT_MEASURED}{why}"
+        if len(names) == 1
+        else f"not measured{why}: {', '.join(names)}"
+        for why, names in others.items()
+    ]
 
 
 def describe(row: FloorRow) -> str:

@@ -70,7 +70,7 @@ def test_report_and_show_say_it_in_a_line(uneven: Path) -> None:
     report = explorer("report", cwd=uneven).stdout
     assert "Parity rl / base: 1 parity doubt (EOS)" in report
     assert "Parity distilled / base: no difference that matters was found" in report
-    assert "  base: not measured" in report
+    assert "  not measured: base, rl, distilled" in report
     shown = explorer("show", "trees-000", cwd=uneven).stdout
     assert "Parity rl / base: 1 parity doubt (EOS)" in shown
     as_json = json.loads(explorer("report", "--json", cwd=uneven).stdout)

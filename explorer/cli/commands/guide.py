@@ -25,7 +25,7 @@ from explorer.cli.options import (
     "-n", "n", type=click.IntRange(1, 100_000), help="Completions that each cell shall have."
 )
 @click.option(
-    "-m", "--models", default="", metavar="NAME,NAME…", help="Which models.  [default: all]"
+    "-m", "--models", multiple=True, metavar="NAME,NAME…", help="Which models.  [default: all]"
 )
 @click.option(
     "-p",
@@ -50,7 +50,7 @@ def command(
     context: click.Context,
     where: Path | None,
     n: int | None,
-    models: str,
+    models: tuple[str, ...],
     problems: str,
     preset: str,
     samples: str | None,
@@ -87,7 +87,7 @@ def command(
     limits = guiding.limits_of(samples, tokens, minutes)
     guiding.begin(
         settings,
-        guiding.Asked(n, models, problems, preset, limits, parse_ks(ks)),
+        guiding.Asked(n, ",".join(models), problems, preset, limits, parse_ks(ks)),
         only_estimate=estimate,
         sure=yes,
         wait=wait,

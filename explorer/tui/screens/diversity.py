@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from explorer.tui.render.diversity_rows import diversity_rows
@@ -12,5 +13,5 @@ if TYPE_CHECKING:
 
 
 def diversity_page(found: Diversity) -> TextScreen:
-    """A page with the table and what its numbers mean."""
-    return TextScreen("Diversity of the arms", diversity_rows(found))
+    """A page with the table, laid out for its width, and what its numbers mean."""
+    return TextScreen("Diversity of the arms", partial(diversity_rows, found))

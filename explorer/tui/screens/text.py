@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Final
 
 from rich.cells import cell_len
@@ -26,7 +26,8 @@ class TextScreen(ModalScreen[None]):
 
     Args:
         title: what it is.
-        rows: pieces of one line each; long lines are wrapped, in the style of their last piece.
+        rows: pieces of one line each, or what makes them for a width; long lines are wrapped, in
+            the style of their last piece.
         hint: the keys, in a line.
     """
 
@@ -44,7 +45,10 @@ class TextScreen(ModalScreen[None]):
     ]  # fmt: skip
 
     def __init__(
-        self, title: str, rows: Sequence[Pieces], hint: str = "j k scroll · q back"
+        self,
+        title: str,
+        rows: Sequence[Pieces] | Callable[[int], Sequence[Pieces]],
+        hint: str = "j k scroll · q back",
     ) -> None:
         super().__init__()
         self._title = title
@@ -78,7 +82,8 @@ class TextScreen(ModalScreen[None]):
         width = self.query_one(VerticalScroll).scrollable_content_region.width
         if width <= 0:
             return
-        laid = [part for row in self._rows for part in _folded(row, width)]
+        rows = self._rows(width) if callable(self._rows) else self._rows
+        laid = [part for row in rows for part in _folded(row, width)]
         self.query_one("#text-rows", Rows).say(laid)
 
     def _scroller(self) -> VerticalScroll:
