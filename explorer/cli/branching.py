@@ -5,9 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from contextlib import closing
-from typing import Any, NamedTuple
-
-import click
+from typing import NamedTuple
 
 from explorer.cli.asking import LOOK_S, known, named_model, start_sampler, wait_for
 from explorer.cli.options import print_json
@@ -18,11 +16,9 @@ from explorer.settings import Settings
 from explorer.store import branches, queries, requests
 from explorer.store.connection import open_writer
 from explorer.store.rows import TraceRow
-from explorer.views.branches import Branches, BranchLine, read_branches
-from explorer.views.numbers import bar
+from explorer.views.branches import read_branches
 from explorer.views.report_reader import read_shown
 from explorer.views.selection import one_problem
-from explorer.views.text import one_line
 
 GRADING_PATIENCE_S = 60.0
 """How long after the last draw verdicts are waited for."""
@@ -73,44 +69,12 @@ def run(settings: Settings, wanted: Wanted, wait: bool, as_json: bool) -> None:
             _wait_for_verdicts(db, trace.head.id)
         found = read_branches(db, trace.head.id)
         assert found is not None, "the completion is stored"
+    from explorer.report.branches import as_dict, print_branches
+
     if as_json:
         print_json(as_dict(found))
     else:
         print_branches(found)
-
-
-def print_branches(found: Branches) -> None:
-    """A line a branch with a bar, then the curve in words."""
-    width = max((len(_name(line)) for line in found.lines), default=0)
-    for line in found.lines:
-        rate = line.rate if line.tally.n else 0.0
-        drawn, rest = bar(rate, 20)
-        click.echo(f"{_name(line):<{width}}  {drawn}{rest}  {line.counts()}  …{line.after[-40:]}")
-    for sentence in found.sentences():
-        click.echo(sentence)
-
-
-def as_dict(found: Branches) -> list[dict[str, Any]]:
-    """Every branch, for programs."""
-    return [
-        {
-            "model": line.branch.model,
-            "position": line.branch.position,
-            "swapped_id": line.branch.swapped_id,
-            "swapped_text": line.branch.swapped_text,
-            "asked": line.branch.asked,
-            "state": line.branch.state,
-            "n": line.tally.n,
-            "correct": line.tally.correct,
-            "lower": line.lower if line.tally.n else None,
-            "upper": line.upper if line.tally.n else None,
-        }
-        for line in found.lines
-    ]
-
-
-def _name(line: BranchLine) -> str:
-    return f"{one_line(line.branch.model)} {line.where()}"
 
 
 def _completion(db: sqlite3.Connection, settings: Settings, link: str) -> TraceRow:

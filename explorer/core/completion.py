@@ -7,6 +7,7 @@ multi-byte character has an end inside it; a control token (EOS) has an empty sp
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -116,4 +117,4 @@ class TokenScores:
     entropies: Float32
     top_ids: Int32
     top_logprobs: Float32
-    top_texts: list[list[str]]
+    top_texts: Sequence[Sequence[str]]

@@ -6,11 +6,14 @@ one of them, the others breaking ties.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from explorer.core.alignment import common_prefix, shared_in_order, similarity
+import numpy as np
+
+from explorer.core.alignment import shared_in_order, similarity
+from explorer.core.completion import Int32
 from explorer.core.steps import steps
 
 
@@ -20,13 +23,13 @@ class Sample:
 
     Attributes:
         id: whatever the caller knows it by.
-        ids: token ids; None if the tokens are unknown or another tokenizer's.
+        ids: [T] token ids; None if the tokens are unknown or another tokenizer's.
     """
 
     id: int
     text: str
     answer: str
-    ids: Sequence[int] | None = None
+    ids: Sequence[int] | Int32 | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +64,30 @@ class Order(StrEnum):
     TEXT = "text"
 
 
-def compare(trace: Sample, samples: Iterable[Sample]) -> list[Likeness]:
-    """The likeness of each sample, in the order given."""
-    keys = [step.key for step in steps(trace.text)]
+def step_keys(text: str) -> list[str]:
+    """The calculations of a text in order, as they are compared."""
+    return [step.key for step in steps(text)]
+
+
+def compare(
+    trace: Sample,
+    samples: Iterable[Sample],
+    marks_of: Callable[[str], Sequence[Hashable]] = step_keys,
+) -> list[Likeness]:
+    """The likeness of each sample, in the order given.
+
+    Args:
+        marks_of: a mark for each calculation of a text, equal where `step_keys` are.
+    """
+    marks = marks_of(trace.text)
     words = trace.text.split()
     return [
         Likeness(
             id=sample.id,
-            same_answer=bool(trace.answer) and trace.answer == sample.answer,
-            prefix=_prefix(trace, sample),
-            shared_steps=shared_in_order(keys, [step.key for step in steps(sample.text)]),
-            steps=len(keys),
+            same_answer=same_answer(trace, sample),
+            prefix=common_tokens(trace, sample),
+            shared_steps=shared_in_order(marks, marks_of(sample.text)),
+            steps=len(marks),
             text=similarity(words, sample.text.split()),
         )
         for sample in samples
@@ -90,7 +106,25 @@ def ranked(found: Iterable[Likeness], order: Order = Order.STEPS) -> list[Likene
     return sorted(found, key=place)
 
 
-def _prefix(trace: Sample, sample: Sample) -> int | None:
+def most_promising(trace: Sample, samples: Sequence[Sample]) -> list[int]:
+    """Positions of the samples in the order in which to compare them.
+
+    Those with the same answer stand first in every order, so that once they are compared the
+    beginning of the list is final; among equals, the longest common prefix, which costs nothing.
+    """
+    cheap = [(same_answer(trace, one), common_tokens(trace, one) or 0) for one in samples]
+    return sorted(range(len(samples)), key=cheap.__getitem__, reverse=True)
+
+
+def same_answer(trace: Sample, sample: Sample) -> bool:
+    """Whether both gave an answer, and the same one."""
+    return bool(trace.answer) and trace.answer == sample.answer
+
+
+def common_tokens(trace: Sample, sample: Sample) -> int | None:
+    """Tokens that both begin with; None where token ids cannot be compared."""
     if trace.ids is None or sample.ids is None:
         return None
-    return common_prefix(trace.ids, sample.ids)
+    shorter = min(len(trace.ids), len(sample.ids))
+    parts = np.flatnonzero(np.asarray(trace.ids[:shorter]) != np.asarray(sample.ids[:shorter]))
+    return int(parts[0]) if len(parts) else shorter

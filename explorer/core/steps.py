@@ -7,6 +7,7 @@ is its calculation without spaces, with one sign for each operation.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 _NUMBER: Final = r"\d(?:[\d,]*\d)?(?:\.\d+)?"
@@ -74,6 +75,7 @@ def repeated(text: str, shortest: int = 20) -> list[Span]:
     return found
 
 
+@lru_cache(maxsize=20_000)  # samples of one problem write the same ones over and over
 def _key(calculation: str) -> str:
     if calculation.isdecimal():
         return calculation

@@ -55,6 +55,7 @@ def write_page(
     x_field: str = "",
     traces: Sequence[str] = (),
     most_answers: int = MOST_ANSWERS,
+    extra: Sequence[str] = (),
 ) -> None:
     """Write the page of a study.
 
@@ -63,9 +64,9 @@ def write_page(
         MissingExtraError: matplotlib is not installed.
         DataError: the file cannot be written.
     """
-    asked = (dataset, problems, preset, ks, group_by, x_field, most_answers)
+    asked = (dataset, problems, preset, ks, group_by, x_field, most_answers, extra)
     studies = read_studies(settings, *asked)
-    shown = [_read_traces(settings, name, preset) for name in traces]
+    shown = [_read_traces(settings, name, preset, extra) for name in traces]
     body = [part for found in studies for part in _dataset(settings, found)]
     if shown:
         body.append("<h2>Traces</h2>")
@@ -76,10 +77,10 @@ def write_page(
         raise DataError("The page cannot be written", str(error), "Choose another file.") from error
 
 
-def _read_traces(settings: Settings, name: str, preset: str) -> ProblemTraces:
+def _read_traces(settings: Settings, name: str, preset: str, extra: Sequence[str]) -> ProblemTraces:
     with closing(open_reader(settings.workspace.cache)) as db:
         row = one_problem(queries.problems(db), name)
-        shown = read_shown(db, settings, preset, row.problem.dataset)
+        shown = read_shown(db, settings, preset, row.problem.dataset, extra=extra)
         return read_traces(db, shown.choice.columns, row)
 
 

@@ -107,8 +107,12 @@ async def _run(db: sqlite3.Connection, settings: SettingsFile) -> tuple[bool, fl
 
 def _asked_since(db: sqlite3.Connection, moment: float | None) -> bool:
     """Whether something was asked for that this sampler did not see before it ended."""
-    asked = [*requests.open_requests(db), *settling.open_wishes(db), *guides.open_guides(db)]
-    return any(moment is None or row.asked > moment for row in asked)
+    moments = [
+        *(row.asked for row in requests.open_requests(db)),
+        *(wish.asked for wish in settling.open_wishes(db)),
+        *(guide.asked for guide in guides.open_guides(db)),
+    ]
+    return any(moment is None or asked > moment for asked in moments)
 
 
 if __name__ == "__main__":

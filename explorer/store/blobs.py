@@ -6,6 +6,7 @@ import json
 import sys
 import zlib
 from array import array
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,13 +30,10 @@ def unpack_floats(blob: bytes) -> Float32:
     return np.frombuffer(blob, dtype="<f4").astype(np.float32, copy=False)
 
 
-def pack_texts(texts: list[list[str]]) -> bytes:
-    return zlib.compress(json.dumps(texts, separators=(",", ":")).encode())
-
-
-def unpack_texts(blob: bytes) -> list[list[str]]:
-    texts: list[list[str]] = json.loads(zlib.decompress(blob))
-    return texts
+def pack_texts(texts: Iterable[Sequence[str]]) -> bytes:
+    """Texts per token; `alternatives.StoredAlternatives` reads them."""
+    rows = [list(row) for row in texts]
+    return zlib.compress(json.dumps(rows, separators=(",", ":")).encode())
 
 
 def pack_int_list(values: list[int]) -> bytes:

@@ -11,7 +11,8 @@ from explorer.core.arm import ArmSpec
 from explorer.core.code_tests import PackedTests
 from explorer.core.completion import FinishReason, Origin, Outcome, Tokens, TokenScores
 from explorer.core.prompts import PromptImage
-from explorer.store.blobs import unpack_floats, unpack_ints, unpack_texts
+from explorer.store.alternatives import StoredAlternatives
+from explorer.store.blobs import unpack_floats, unpack_ints
 from explorer.store.catalog import PROBLEM_COLUMNS, problem_from_columns
 from explorer.store.labels import recorded_row
 from explorer.store.reviews import of_completion
@@ -310,6 +311,6 @@ def _scores(db: sqlite3.Connection, completion_id: int) -> dict[ScorerRow, Token
             top_logprobs=(
                 unpack_floats(top_logprobs).reshape(-1, top) if top else unpack_floats(top_logprobs)
             ),
-            top_texts=unpack_texts(top_texts),
+            top_texts=StoredAlternatives(top_texts),
         )
     return found

@@ -40,19 +40,27 @@ Progress = Callable[[int, int], bool]
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Where to search: one problem, one dataset, or everything."""
+    """Where to search: one problem, one dataset, or everything; of these arms or of all."""
 
     problem_id: int | None = None
     dataset: str | None = None
+    arm_ids: tuple[int, ...] | None = None
 
     @property
     def condition(self) -> tuple[str, list[object]]:
         """SQL on `completion c` and `problem p`, and its values."""
+        conditions: list[str] = ["1"]
+        values: list[object] = []
         if self.problem_id is not None:
-            return "c.problem_id = ?", [self.problem_id]
-        if self.dataset is not None:
-            return "p.dataset = ?", [self.dataset]
-        return "1", []
+            conditions.append("c.problem_id = ?")
+            values.append(self.problem_id)
+        elif self.dataset is not None:
+            conditions.append("p.dataset = ?")
+            values.append(self.dataset)
+        if self.arm_ids is not None:
+            conditions.append(f"c.arm_id IN ({','.join('?' * len(self.arm_ids))})")
+            values += self.arm_ids
+        return " AND ".join(conditions), values
 
 
 @dataclass(frozen=True, slots=True)

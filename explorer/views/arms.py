@@ -7,7 +7,7 @@ anything was drawn from them; arms with other settings stay choosable, and are n
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from explorer.core.arm import Sampling
 from explorer.core.guessing import is_ordinary
@@ -26,6 +26,7 @@ class ArmColumn:
         arm: its stored arm under the settings shown, None while nothing was drawn.
         others: how many further arms (another dtype, engine, revision) share the settings.
         configured: it is in explorer.toml, so it can be sampled from here.
+        label: what it is called where it stands beside arms with other settings, '' = its model.
     """
 
     model: ModelRow
@@ -34,10 +35,12 @@ class ArmColumn:
     arm: ArmRow | None
     others: int
     configured: bool
+    label: str = ""
 
     @property
     def name(self) -> str:
-        return self.model.name
+        """What it is called on the screen; no two columns are called the same."""
+        return self.label or self.model.name
 
     @property
     def role(self) -> str:
@@ -55,12 +58,14 @@ class ArmPick:
 
     Attributes:
         unlisted: show models too that explorer.toml keeps off the lists (`listed = false`).
+        extra: row ids of stored arms to show besides, under settings of their own.
     """
 
     sampling: Sampling | None = None
     pinned: frozenset[int] = frozenset()
     hidden: frozenset[str] = frozenset()
     unlisted: bool = False
+    extra: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,23 +80,32 @@ class SamplingOption:
 
 @dataclass(frozen=True, slots=True)
 class ArmChoice:
-    """The columns shown, and what else could be."""
+    """The columns shown, and what else could be.
+
+    Attributes:
+        sampling: settings of the columns, but for those that were added with their own.
+        stored: arms with completions here, and how many, to choose from.
+    """
 
     columns: tuple[ArmColumn, ...]
     sampling: Sampling
     options: tuple[SamplingOption, ...]
     hidden: tuple[str, ...]
+    stored: tuple[tuple[ArmRow, int], ...] = ()
 
     def pair(self) -> tuple[int, int] | None:
         """Positions of the base and of the model that is compared with it, if both are shown.
 
-        That is the first RL model; where there is none, the first distilled one.
+        That is the first RL model; where there is none, the first distilled one. Arms with other
+        settings than all the rest are looked at beside the pair, and are never one of it.
         """
         for role in ("rl", "distilled"):
             for position, column in enumerate(self.columns):
-                if column.role != role:
+                if column.role != role or column.label:
                     continue
                 for other, base in enumerate(self.columns):
+                    if base.label:
+                        continue
                     if base.role == "base" and column.model.base in (base.name, ""):
                         return other, position
         return None
@@ -129,8 +143,11 @@ def choose(
     if not pick.unlisted:
         hidden |= {model.name for model in settings.models.values() if not model.listed}
     shown = [model for model in described if model.name not in hidden]
+    added = [arm for arm in arms if arm.id in pick.extra]
+    roles = [model.role for model in shown] + [arm.model.role for arm in added]
+    marks = arm_marks(roles)
     columns = []
-    for model, mark in zip(shown, arm_marks([model.role for model in shown]), strict=True):
+    for model, mark in zip(shown, marks, strict=False):
         same = [
             arm for arm in arms if arm.model.name == model.name and arm.spec.sampling == sampling
         ]
@@ -145,8 +162,73 @@ def choose(
                 configured=model.name in settings.models,
             )
         )
+    columns += _added(columns, added, marks[len(shown) :], sampling, settings)
     left_out = tuple(model.name for model in described if model.name in hidden)
-    return ArmChoice(tuple(columns), sampling, options, left_out)
+    stored = tuple((arm, sizes[arm.id]) for arm in arms if sizes.get(arm.id))
+    return ArmChoice(tuple(columns), sampling, options, left_out, stored)
+
+
+def shown_arms(choice: ArmChoice) -> frozenset[int]:
+    """The stored arms among the columns."""
+    return frozenset(column.arm_id for column in choice.columns if column.arm)
+
+
+def with_arms(choice: ArmChoice, pick: ArmPick, wanted: frozenset[int]) -> ArmPick:
+    """The pick under which exactly the wanted ones of the stored arms are shown."""
+    main = {column.arm_id: column.model.name for column in choice.columns if not column.label}
+    off = {name for arm_id, name in main.items() if arm_id and arm_id not in wanted}
+    extra = frozenset(arm_id for arm_id in wanted if arm_id not in main or arm_id in pick.extra)
+    return replace(pick, hidden=pick.hidden | off, extra=extra)
+
+
+def _added(
+    shown: Sequence[ArmColumn],
+    added: Sequence[ArmRow],
+    marks: Sequence[ArmMark],
+    usual: Sampling,
+    settings: Settings,
+) -> list[ArmColumn]:
+    """Columns of arms that were asked for by themselves, called by what differs."""
+    own = {column.arm.id for column in shown if column.arm}
+    main = {column.model.name: column.arm for column in shown}
+    columns: list[ArmColumn] = []
+    for arm, mark in zip(added, marks, strict=True):
+        if arm.id in own:
+            continue
+        label = arm_label(arm, usual, main.get(arm.model.name))
+        if any(label == one.name for one in (*shown, *columns)):
+            label += f"#{arm.key.removeprefix('a1:')[:4]}"
+        if label == arm.model.name:  # switched off before, and on again
+            label = ""
+        configured = not label and arm.model.name in settings.models
+        columns.append(ArmColumn(arm.model, mark, arm.spec.sampling, arm, 0, configured, label))
+    return columns
+
+
+def arm_label(arm: ArmRow, usual: Sampling, beside: ArmRow | None = None) -> str:
+    """`base@T0.6`: a model's name and what sets this arm apart from the usual settings.
+
+    Args:
+        beside: the model's own arm under the usual settings, if there is one.
+    """
+    own = arm.spec.sampling
+    pairs = (
+        ("T", own.temperature, usual.temperature),
+        ("top-p", own.top_p, usual.top_p),
+        ("top-k", own.top_k, usual.top_k),
+        ("≤", own.max_tokens, usual.max_tokens),
+    )
+    parts = [f"{name}{'?' if value < 0 else f'{value:g}'}" for name, value, is_ in pairs
+             if value != is_]  # fmt: skip
+    if own.stop != usual.stop:
+        parts.append("stop")
+    if not parts and beside is not None:
+        spec, other = arm.spec, beside.spec
+        parts += [spec.engine] if spec.engine != other.engine else []
+        parts += [spec.dtype] if spec.dtype != other.dtype else []
+        parts += ["prompt"] if spec.template != other.template else []
+        parts += ["checkpoint"] if spec.checkpoint != other.checkpoint else []
+    return f"{arm.model.name}@{','.join(parts)}" if parts else arm.model.name
 
 
 def ordered_models(stored: Sequence[ModelRow], settings: Settings) -> list[ModelRow]:

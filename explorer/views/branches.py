@@ -17,6 +17,7 @@ from explorer.store.revisions import Topic
 from explorer.store.rows import Tally
 from explorer.views.numbers import percent, span
 from explorer.views.text import one_line
+from explorer.views.value_curve import ValueCurve, handed, value_curves
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,47 +63,40 @@ class BranchLine:
     def where(self) -> str:
         """`handed nothing`, `handed 40 tokens`, `handed 40 tokens and ' 12'`."""
         branch = self.branch
-        kept = "nothing" if not branch.position else f"{branch.position:,} tokens"
-        if branch.position == 1:
-            kept = "1 token"
+        kept = handed(branch.position)
         if branch.swapped_id is None:
-            return f"handed {kept}"
+            return kept
         swapped = one_line(branch.swapped_text, limit=16) or f"token {branch.swapped_id}"
-        return f"handed ‘{swapped}’" if not branch.position else f"handed {kept} and ‘{swapped}’"
+        return f"{kept} and ‘{swapped}’" if branch.position else f"handed ‘{swapped}’"
 
 
 @dataclass(frozen=True, slots=True)
 class Branches:
-    """All branches of a completion, from its beginning to its end."""
+    """All branches of a completion, from its beginning to its end.
+
+    Attributes:
+        n_tokens: of the completion, 0 where they are not known.
+        curves: the value curves that the branches make up.
+    """
 
     completion_id: int
     problem_id: int
     lines: tuple[BranchLine, ...]
+    n_tokens: int
+    curves: tuple[ValueCurve, ...]
 
     def at(self, token: int) -> list[BranchLine]:
         """Branches that keep the tokens before this one: what its choice is measured by."""
         return [line for line in self.lines if line.branch.position == token]
 
-    def curve(self, model: str) -> list[BranchLine]:
-        """A model's value curve: its branches without a swapped token that have samples."""
-        return [
-            line
-            for line in self.lines
-            if line.branch.model == model and line.branch.swapped_id is None and line.tally.n
-        ]
-
     def sentences(self) -> list[str]:
-        """`base handed the first 40 tokens solves it 71%, handed nothing 8%`, for each model."""
+        """What each curve says, and where it falls most."""
         said = []
-        for model in dict.fromkeys(line.branch.model for line in self.lines):
-            curve = self.curve(model)
-            if len(curve) < 2:
-                continue
-            first, best = curve[0], max(curve[1:], key=lambda line: line.rate)
-            said.append(
-                f"{one_line(model)} {best.where()} solves it {percent(best.rate)},"
-                f" {first.where()} {percent(first.rate)}"
-            )
+        for curve in self.curves:
+            if sentence := curve.sentence():
+                said.append(sentence)
+            if curve.drop is not None:
+                said.append(f"{curve.label} {curve.drop.sentence()}")
         return said
 
 
@@ -124,19 +118,27 @@ class BranchesSubject:
 
 def read_branches(db: sqlite3.Connection, completion_id: int) -> Branches | None:
     """The branches of a completion; None if it is not stored."""
-    trace = queries.trace(db, completion_id)
+    trace = queries.trace_alone(db, completion_id)
     if trace is None:
         return None
     tallies = queries.problem_tallies(db, trace.problem_id)
     data = trace.text.encode()
     ends: Sequence[int] = trace.tokens.ends.tolist() if trace.tokens is not None else []
+    roles = {model.name: model.role for model in queries.models(db)}
+
+    def written(start: int, end: int) -> str:
+        first = ends[start - 1] if 0 < start <= len(ends) else 0
+        last = ends[end - 1] if 0 < end <= len(ends) else 0
+        return data[first:last].decode(errors="ignore")
+
     lines = []
     for branch in branches.of_completion(db, completion_id):
         end = ends[branch.position - 1] if 0 < branch.position <= len(ends) else 0
         after = data[max(0, end - 120) : end].decode(errors="ignore") + branch.swapped_text
         tally = tallies.get(branch.arm_id, Tally()) if branch.arm_id else Tally()
         lines.append(_line(branch, tally, one_line(after, limit=200)))
-    return Branches(completion_id, trace.problem_id, tuple(lines))
+    curves = value_curves(lines, roles, written)
+    return Branches(completion_id, trace.problem_id, tuple(lines), len(ends), curves)
 
 
 def _line(branch: BranchRow, tally: Tally, after: str) -> BranchLine:

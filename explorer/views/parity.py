@@ -10,7 +10,7 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from explorer.core.parity import compare
 from explorer.core.parity_evidence import ArmEvidence, Finding, Severity
@@ -116,7 +116,8 @@ def read_pairs(
     for column in columns:
         base = named.get(column.model.base) if column.role != "base" else None
         if base is not None and base.arm is not None and column.arm is not None:
-            found.append(read_pair(db, base.arm, column.arm, problem_ids, problem_id))
+            pair = read_pair(db, base.arm, column.arm, problem_ids, problem_id)
+            found.append(replace(pair, other=one_line(column.name)))
     return tuple(found)
 
 

@@ -84,7 +84,7 @@ class PromptsSubject:
         row = queries.problem_by_id(db, self.problem_id)
         if row is None:
             return
-        names = {column.name for column in self.columns}
+        names = {column.model.name for column in self.columns}
         shown = {column.arm_id for column in self.columns}
         arms = [
             arm for arm in queries.arms(db) if arm.model.name in names and is_ordinary(arm.spec)
@@ -113,7 +113,7 @@ def _preview(prompts: Prompts, settings: Settings, column: ArmColumn, choice: st
     if template is None:
         return Preview(column, "", fault="not in explorer.toml, and nothing of it is stored")
     name = one_line(template.name)
-    sent = prompts.stored.get((column.name, template.canonical()))
+    sent = prompts.stored.get((column.model.name, template.canonical()))
     if sent is not None:
         turns = (("", sent.text),)
         return Preview(column, name, turns, tokens=len(sent.ids), sent=True)

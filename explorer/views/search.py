@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from explorer.core.guessing import is_ordinary
@@ -76,18 +76,20 @@ def run(
     most: int = 500,
     note: str = "",
 ) -> SearchReport:
-    """Search and say what was found.
+    """Search and say what was found: branches and guesses are no samples of a problem.
 
     Args:
         where: the scope in words.
         note: what went wrong with the index before, if anything did.
     """
     phrase = parse(text)
+    arms = [arm for arm in queries.arms(db) if is_ordinary(arm.spec)]
+    scope = replace(scope, arm_ids=tuple(arm.id for arm in arms))
     found = search(db, phrase, scope, progress, most)
     shares = [
         ArmShare(arm, found.counts.get(arm.id, 0), found.totals[arm.id])
-        for arm in queries.arms(db)
-        if found.totals.get(arm.id) and is_ordinary(arm.spec)
+        for arm in arms
+        if found.totals.get(arm.id)
     ]
     ids = {hit.problem_id for hit in found.hits}
     problems = {row.id: row for one in ids if (row := queries.problem_by_id(db, one)) is not None}

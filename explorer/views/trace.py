@@ -304,10 +304,11 @@ def _wrap_narrow(display: str, start: int, stop: int, body: int, measure: Measur
 def _wrap_wide(display: str, start: int, stop: int, body: int, measure: Measure) -> list[int]:
     """As `_wrap_narrow`, for paragraphs with characters of two cells, or of none."""
     starts: list[int] = []
+    sizes = {character: measure(character) for character in set(display[start:stop])}
     cells, last_space, position = 0, -1, start
     while position < stop:
         character = display[position]
-        size = measure(character)
+        size = sizes[character]
         if cells + size > body and size and not (character == " " and cells == body):
             if cells == 0:  # wider than the line: it must go somewhere
                 cells, position = size, position + 1

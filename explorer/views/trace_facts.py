@@ -14,7 +14,7 @@ from typing import Final
 
 import numpy as np
 
-from explorer.core.completion import FinishReason, Origin, Outcome
+from explorer.core.completion import FinishReason, Origin, Outcome, TokenScores
 from explorer.core.likelihood import NOISE, perplexity, placement
 from explorer.core.review import JUDGE_PREFIX, Finding
 from explorer.store.rows import CompletionHead, TraceRow
@@ -358,13 +358,14 @@ def _choices(known: Likelihoods, token: int, trace: TraceRow) -> list[Fact]:
     assert trace.tokens is not None
     scores = known.base.scores
     name = known.base.model
-    if scores is None or not scores.top_texts or token >= len(scores.top_texts):
+    texts = _texts_at(scores, token)
+    if scores is None or not texts:
         said = f"press b to score this sample under {name}, B for all of the column"
         return [Fact(said, said, "faint", 50)]
     facts = [Fact(f"{name} would say", f"{name}", "muted", 99)]
     drawn = int(trace.tokens.ids[token])
     for place, (text, logprob) in enumerate(
-        zip(scores.top_texts[token], scores.top_logprobs[token], strict=False)
+        zip(texts, scores.top_logprobs[token], strict=False)
     ):
         chosen = int(scores.top_ids[token][place]) == drawn
         shown = clip(visible(text) or "∎", CHOICE_WIDTH)
@@ -373,3 +374,11 @@ def _choices(known: Likelihoods, token: int, trace: TraceRow) -> list[Fact]:
         said = f"▸{said}" if chosen else said
         facts.append(Fact(said, said, "accent" if chosen else "text", 90 - place, bold=chosen))
     return facts
+
+
+def _texts_at(scores: TokenScores | None, token: int) -> Sequence[str]:
+    """What the model would rather have written; asks for no other token's, nor how many are."""
+    try:
+        return scores.top_texts[token] if scores is not None else ()
+    except IndexError:
+        return ()

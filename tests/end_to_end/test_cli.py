@@ -316,7 +316,8 @@ def test_sample_score_show_stop_with_a_real_model(tmp_path: Path) -> None:
         assert asked.stderr.splitlines()[-1].startswith("2/2 requests done · 12/12 completions")
         facts = json.loads(explorer("show", "hoard-001", "--json", cwd=tmp_path).stdout)
         counts = {arm["model"]: arm["n"] for arm in facts["arms"]}
-        assert counts == {"base": 0, "rl": 6, "distilled": 0}
+        assert counts.pop("rl") == 6
+        assert set(counts.values()) == {0}
         scored = explorer(
             *("score", "-m", "base", "--of", "rl", "-p", "hoard-001", "-n", "2", "--wait"),
             cwd=tmp_path,

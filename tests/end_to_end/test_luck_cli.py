@@ -11,6 +11,7 @@ import pytest
 
 from explorer.core.review import Finding
 from explorer.paths import sample_data
+from explorer.settings.reader import load
 from explorer.settings.template import demo
 from explorer.store import queries, reviews
 from explorer.store.connection import open_reader, open_writer
@@ -123,7 +124,8 @@ def test_bundled_models_judge_and_guess(tmp_path: Path) -> None:
         assert {row.finding for row in rows} == {Finding.UNDECIDED}
         assert all("not judged" not in row.note for row in rows)
     found = json.loads(explorer("show", "trees-001", "--json", cwd=tmp_path).stdout)
-    assert [arm["model"] for arm in found["arms"]] == ["base", "rl", "distilled"]
+    known = load(tmp_path / "explorer.toml").models
+    assert {arm["model"] for arm in found["arms"]} == set(known)
     (cell,) = found["luck"]["cot"]
     assert (cell["reviewed"], cell["unread"]) == (0, 2)
     (guess,) = found["luck"]["guesses"]

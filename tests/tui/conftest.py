@@ -29,6 +29,23 @@ def full_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def crowd_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The paper's eight arms on 20 problems; to be read only."""
+    path = tmp_path_factory.mktemp("crowd") / "explorer.sqlite"
+    fake_cache.build(path, problems=20, n=32, scored=2, models=fake_cache.CROWD).close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def steps_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with three checkpoints of one training; to be read only."""
+    path = tmp_path_factory.mktemp("steps") / "explorer.sqlite"
+    models = (*fake_cache.CROWD, *fake_cache.CHECKPOINTS)
+    fake_cache.build(path, problems=12, n=16, scored=2, models=models).close()
+    return path
+
+
 @pytest.fixture
 def small_cache(tmp_path: Path) -> Path:
     """6 problems, 8 completions each, to be written to."""

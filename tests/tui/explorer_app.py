@@ -25,7 +25,8 @@ FROZEN_AT = 1_900_000_000.0
 
 def settings_for(cache: Path, models: tuple[str, ...] = ("base", "rl", "distilled")) -> Settings:
     """A workspace of the fake cache's models."""
-    known = {model.name: model for model in fake_cache.MODELS}
+    every = (*fake_cache.MODELS, *fake_cache.CROWD, *fake_cache.CHECKPOINTS)
+    known = {model.name: model for model in every}
     return Settings(
         Workspace(root=cache.parent, cache=cache),
         models={

@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from textual.widgets import Input
 
 from explorer.core.arm import prefix_digest
@@ -17,6 +18,7 @@ from explorer.tui.screens.fork import ForkScreen
 from explorer.tui.screens.problem import ProblemScreen
 from explorer.tui.screens.traces import TracesScreen
 from explorer.tui.widgets.rows import Rows
+from explorer.tui.widgets.value_chart import ValueChart
 from tests import fake_cache
 from tests.tui.explorer_app import SeenApp, opened, press, screen_text, settings_for, settle
 
@@ -103,6 +105,33 @@ async def test_rates_stand_in_the_inspector_and_in_the_list(small_cache: Path) -
         await press(pilot, "down", "enter")
         assert isinstance(app.screen, TracesScreen)
         assert app.screen.arm_ids == (arm_id,)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (200, 50)])
+async def test_the_curve_follows_the_token_cursor_and_leads_it(
+    small_cache: Path, size: tuple[int, int]
+) -> None:
+    completion = first_completion(small_cache, "base", "trees-004")
+    for position, right in ((0, 4), (3, 8), (6, 1)):
+        drawn(small_cache, completion, position, right=right, wrong=8 - right)
+    app = SeenApp(settings_for(small_cache), link="trees-004")
+    async with opened(app, size=size) as pilot:
+        await press(pilot, "t", "right", "right", "right", "right")
+        traces = app.screen
+        assert isinstance(traces, TracesScreen)
+        await press(pilot, "C")
+        chart = app.screen.query_one(ValueChart)
+        assert chart.chosen == 3, "the branch before the token under the cursor"
+        assert traces.column.view.token == 4, "opening the screen moves nothing"
+        text = screen_text(app)
+        assert "↓" in text
+        assert "falls most 8/8 = 100% → 1/8 = 12% at tokens 4–6" in text
+        await press(pilot, "up")
+        assert (chart.chosen, traces.column.view.token) == (0, 0)
+        await press(pilot, "d")
+        assert (chart.chosen, traces.column.view.token) == (3, 3)
+        await press(pilot, "down", "q")
+        assert traces.column.view.token == 6
 
 
 async def test_branch_arms_stand_in_no_table(small_cache: Path) -> None:

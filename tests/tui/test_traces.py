@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -563,3 +564,41 @@ class TestCopy:
             await press(pilot, "Y")
             assert app.traces.columns[1].trace is not None
             assert app.clipboard == app.traces.columns[1].trace.text
+
+
+async def test_what_was_said_before_is_dimmed_once_the_trace_is_drawn(tmp_path: Path) -> None:
+    words = [" And", " so", " we", " must", " count", " both", " of", " the", " ends", "."] * 2
+    with closing(open_writer(tmp_path / "twice.db")) as db:
+        problem_id, arm_id = empty_cell(db)
+        completions.append(db, arm_id, problem_id, [completion(0, words)])
+    app = TracesApp(tmp_path / "twice.db", problem_id, (arm_id,))
+    async with opened(app, (80, 24)) as pilot:
+        async with asyncio.timeout(10):  # it comes after the frame that shows the text
+            while app.traces.column.view._dimmed is None:
+                await pilot.pause()
+        (line,) = [
+            strip for strip in map(app.traces.column.view.render_line, range(3))
+            if "both of the ends" in strip.text
+        ][:1]  # fmt: skip
+        italic = "".join(s.text for s in line if s.style and s.style.italic and not s.style.bold)
+        assert "And so we must count both" in italic
+        assert italic.count("And so") == 1, "the first time is as it is"
+
+
+async def test_a_cursor_that_is_set_before_there_is_a_size_comes_into_sight(tmp_path: Path) -> None:
+    """A link's place: its trace may be read before the first layout of the screen."""
+    words = [f" word{number}" for number in range(900)]
+    with closing(open_writer(tmp_path / "early.db")) as db:
+        problem_id, arm_id = empty_cell(db)
+        completions.append(db, arm_id, problem_id, [completion(0, words)])
+    app = TracesApp(tmp_path / "early.db", problem_id, (arm_id,))
+    async with opened(app, (80, 24)) as pilot:
+        view = app.traces.column.view
+        view._layout_now = None  # as before the first layout
+        view.move_to_token(700)
+        assert view.token == 700
+        await pilot.resize_terminal(90, 30)
+        await settled(pilot)
+        assert view.wrapped is not None
+        line = view.wrapped.line_of(view.cursor)
+        assert view.scroll_offset.y <= line < view.scroll_offset.y + view.size.height

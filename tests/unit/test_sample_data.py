@@ -16,8 +16,16 @@ from sample_data.make.reward import boxed, is_correct, is_worked
 from sample_data.make.tasks import KINDS, results
 
 HERE = Path(__file__).resolve().parents[2] / "sample_data"
-MODELS = ("base", "rl", "distilled")
-FOUR_MEGABYTES = 4_000_000
+MODELS = [
+    *("models/base", "models/rl", "models/ppo", "models/reinforce++", "models/rloo"),
+    *("models/remax", "models/dapo", "models/distilled"),
+    *(f"checkpoints/grpo-step-{step:03d}" for step in (10, 20, 60, 80)),
+]
+MEASURED = [
+    *("base", "rl", "ppo", "reinforce++", "rloo", "remax", "dapo", "distilled"),
+    *(f"grpo-step-{step:03d}" for step in (10, 20, 40, 60, 80)),
+]
+TWO_MEGABYTES = 2_000_000
 
 Problem = dict[str, Any]
 
@@ -372,13 +380,13 @@ def test_a_policy_learns_from_its_end_of_text_but_not_from_padding() -> None:
 
 @pytest.fixture(params=MODELS)
 def folder(request: pytest.FixtureRequest) -> Path:
-    found = HERE / "models" / str(request.param)
+    found = HERE / str(request.param)
     assert found.is_dir(), f"{found.name} is not bundled"
     return found
 
 
 def test_a_model_folder_is_small(folder: Path) -> None:
-    assert sum(path.stat().st_size for path in folder.iterdir()) <= FOUR_MEGABYTES
+    assert sum(path.stat().st_size for path in folder.iterdir()) <= TWO_MEGABYTES
 
 
 def test_a_model_says_how_it_ends_and_pads(folder: Path) -> None:
@@ -420,10 +428,10 @@ def test_the_counts_show_what_the_readme_says() -> None:
 
     counted = json.loads((HERE / "counts.json").read_text(encoding="utf-8"))["tallies"]
     ids = [p["id"] for p in PROBLEMS]
-    assert all(set(counted[name]) == set(ids) for name in MODELS)
+    assert all(set(counted[name]) == set(ids) for name in MEASURED)
     each = {
         (name, k): pass_at(k, np.array([counted[name][i]["correct"] for i in ids]), 256)
-        for name in MODELS
+        for name in MEASURED
         for k in KS
     }
     assert band(each["rl", 1])[0] > band(each["base", 1])[1]
@@ -431,6 +439,6 @@ def test_the_counts_show_what_the_readme_says() -> None:
     assert band(each["base", 256] - each["rl", 256])[0] > 0
     assert all(each["distilled", k].mean() > each["base", k].mean() for k in KS)
     readme = (HERE / "README.md").read_text(encoding="utf-8")
-    for name in MODELS:
+    for name in MEASURED:
         assert f"{each[name, 1].mean():.3f}" in readme
         assert f"{each[name, 256].mean():.3f}" in readme

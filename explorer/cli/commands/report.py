@@ -129,7 +129,7 @@ def _write_page(wanted: Wanted, html: Path, by: str, over: str, traces: tuple[st
     from explorer.report.page import write_page
 
     about = (wanted.settings, wanted.dataset, wanted.problems, wanted.preset, wanted.ks)
-    write_page(html, *about, by, over, traces, wanted.most_answers)
+    write_page(html, *about, by, over, traces, wanted.most_answers, wanted.extra)
     click.echo(f"Wrote {html}.")
 
 

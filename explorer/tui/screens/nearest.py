@@ -117,19 +117,15 @@ class NearestScreen(FrameScreen):
             return
         pick = self.query_one(PickList)
         chosen = self.lines[pick.cursor].likeness.id if pick.cursor < len(self.lines) else None
+        stays = self.done or pick.cursor > 0  # on the first row one looks for the nearest of all
         self.lines = in_order(self._found, self.order)
         names = ", ".join(one_line(arm.model.name, 20) for arm in field.arms) or "the base"
         nothing = f"There is no other completion of {names} of this problem yet."
         pick.show(len(self.lines), self._row, "" if field.peers else nothing)
-        if pick.cursor == 0 and chosen is not None and self._moved:
+        if chosen is not None and stays:
             at = [line.likeness.id for line in self.lines]
             pick.move_to(at.index(chosen) if chosen in at else 0)
         self._say(field, names)
-
-    @property
-    def _moved(self) -> bool:
-        """Whether a person has left the first row; until then it is the nearest of all so far."""
-        return self.done
 
     def _say(self, field: Field, names: str) -> None:
         width = self.query_one(PickList).size.width or self.size.width

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
-from functools import partial
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
@@ -25,7 +23,7 @@ from explorer.tui.render.problem_rows import (
 )
 from explorer.tui.render.sureness_rows import sureness_rows
 from explorer.tui.screens.diversity import diversity_page
-from explorer.tui.screens.frame import FrameScreen
+from explorer.tui.screens.problem_sampling import SamplingScreen
 from explorer.tui.screens.text import TextScreen
 from explorer.tui.widgets.chart import CurveChart
 from explorer.tui.widgets.line import Line, Pieces
@@ -34,9 +32,7 @@ from explorer.tui.widgets.rows import Rows
 from explorer.views.text import one_line
 
 if TYPE_CHECKING:
-    from explorer.core.arm import Sampling
     from explorer.settings import Settings
-    from explorer.tui.screens.sample import Wanted as WantedSamples
     from explorer.views.arms import ArmColumn, ArmPick
     from explorer.views.diversity import Diversity
     from explorer.views.pace import Pace
@@ -54,10 +50,10 @@ IMAGES_SHOWN = 3
 """Images beneath the statement; the viewer has all."""
 
 TRACES_SHOWN = 3
-"""Columns of the Traces screen."""
+"""Columns of the Traces screen, besides the arms that a person added."""
 
 
-class ProblemScreen(FrameScreen):
+class ProblemScreen(SamplingScreen):
     """A problem of a list.
 
     Args:
@@ -88,6 +84,8 @@ class ProblemScreen(FrameScreen):
                 tooltip="The problem's images, as large as the terminal allows"),
         Binding("p", "prompt", "Prompt", id="problem.prompt", group=VIEW,
                 tooltip="The prompt of every arm, as sent or as it would be"),
+        Binding("A", "arms", "Arms", show=False, id="problem.stored", group=VIEW,
+                tooltip="Show any stored arm, under settings of its own, beside the others"),
         Binding("e", "parity", "Parity", show=False, id="problem.parity", group=VIEW,
                 tooltip="What differs between the arms besides their weights"),
         Binding("l", "review", "Was it luck?", show=False, id="problem.review", group=GO,
@@ -311,87 +309,26 @@ class ProblemScreen(FrameScreen):
             title = f"{problem.dataset}/{problem.name}"
             self.app.push_screen(PicturesScreen(title, problem.images))
 
+    def action_arms(self) -> None:
+        from explorer.tui.screens.arms import ArmsScreen
+
+        def chosen(pick: ArmPick) -> None:
+            self._pick = pick
+            self.watch_cache()
+
+        if self.page is not None:
+            self.app.push_screen(ArmsScreen(self.page.choice, self._pick, chosen))
+
     def action_traces(self) -> None:
         if self.page is None:
             return
-        arm_ids = [arm.column.arm_id for arm in self.page.arms if arm.tally.completions]
+        filled = [arm.column for arm in self.page.arms if arm.tally.completions]
+        usual = [column.arm_id for column in filled if not column.label][:TRACES_SHOWN]
+        arm_ids = [*usual, *(column.arm_id for column in filled if column.label)]
         if not arm_ids:
             self.notify("There are no completions to read yet; s draws some.", markup=False)
             return
-        self.explorer.open_traces(self.problem_id, arm_ids[:TRACES_SHOWN])
-
-    def action_more(self) -> None:
-        from explorer.views.problem_page import next_target
-
-        if self.page is None:
-            return
-        columns = self._sampled_columns()
-        if not columns:
-            return
-        names = {column.name for column in columns}
-        completions = [arm.tally.completions for arm in self.page.arms if arm.column.name in names]
-        sampling = self.page.choice.sampling
-        asked = [
-            request.n
-            for request in (self.live.open if self.live else ())
-            if request.sampling == sampling
-        ]
-        self._ask(columns, next_target(completions, asked, self.settings.default_n), sampling)
-
-    def action_ask(self) -> None:
-        from explorer.tui.screens.sample import SampleScreen
-        from explorer.views.problem_page import next_target
-
-        if self.page is None:
-            return
-        columns = self._sampled_columns()
-        if not columns:
-            return
-        shown = self.page.choice.sampling
-        names = {sampling: name for name, sampling in self.settings.presets.items()}
-        presets = {names.get(shown, "as shown"): shown}
-        presets |= {n: s for n, s in self.settings.presets.items() if s != shown}
-        completions = [arm.tally.completions for arm in self.page.arms]
-        proposed = next_target(completions, [], self.settings.default_n)
-        models = one_line(", ".join(column.name for column in columns))
-        self.app.push_screen(SampleScreen(models, proposed, presets), self._asked)
-
-    def _asked(self, wanted: WantedSamples | None) -> None:
-        from dataclasses import replace
-
-        if wanted is None or self.page is None:
-            return
-        if wanted.sampling != self.page.choice.sampling:
-            self._pick = replace(self._pick, sampling=wanted.sampling)
-            self.watch_cache()
-        self._ask(self._sampled_columns(), wanted.n, wanted.sampling)
-
-    def _sampled_columns(self) -> list[ArmColumn]:
-        """Arms that can be sampled from here; says so if there is none."""
-        assert self.page is not None
-        columns = [arm.column for arm in self.page.arms if arm.column.configured]
-        if not columns:
-            self.notify(
-                "None of these models is in explorer.toml, so none can be sampled here.",
-                severity="warning",
-                markup=False,
-            )
-        return columns
-
-    def _ask(self, columns: Sequence[ArmColumn], n: int, sampling: Sampling) -> None:
-        models = [column.name for column in columns]
-        job = partial(_request, models, self.problem_id, sampling, n)
-        said = f"Asked for {n:,} completions of {', '.join(models)}."
-        self.explorer.ask(said, job, then_sample=True)
-
-    def action_settle(self) -> None:
-        from explorer.tui.screens.settle import offer
-
-        if self.page is not None:
-            offer(self.explorer, self.page, self.sureness)
-
-    def action_cancel(self) -> None:
-        self.explorer.ask("Cancelled; what is stored stays.", partial(_cancel, self.problem_id))
+        self.explorer.open_traces(self.problem_id, arm_ids)
 
     def action_prompt(self) -> None:
         from explorer.views.prompts import PromptsSubject
@@ -435,18 +372,3 @@ class ProblemScreen(FrameScreen):
     def action_page(self, step: int) -> None:
         scroller = self.query_one("#page", VerticalScroll)
         scroller.scroll_relative(y=step * max(1, scroller.size.height - 2), animate=False)
-
-
-def _request(
-    models: Sequence[str], problem_id: int, sampling: Sampling, n: int, db: sqlite3.Connection
-) -> None:
-    from explorer.store.requests import ask_for_completions
-
-    for model in models:
-        ask_for_completions(db, model, problem_id, sampling, n)
-
-
-def _cancel(problem_id: int, db: sqlite3.Connection) -> None:
-    from explorer.store.requests import cancel
-
-    cancel(db, problem_id)

@@ -53,6 +53,8 @@ class ProblemsScreen(FrameScreen):
                 tooltip="Show or hide the set's pass@k curves and 2×2"),
         Binding("a", "settings", "Settings", id="problems.arms", group=VIEW,
                 tooltip="Choose the sampling settings whose arms are shown"),
+        Binding("A", "arms", "Arms", show=False, id="problems.stored", group=VIEW,
+                tooltip="Show any stored arm, under settings of its own, beside the others"),
         Binding("e", "parity", "Parity", show=False, id="problems.parity", group=VIEW,
                 tooltip="What differs between the arms besides their weights"),
         Binding("y", "diversity", "Diversity", show=False, id="problems.diversity", group=VIEW,
@@ -351,6 +353,16 @@ class ProblemsScreen(FrameScreen):
                 self.watch_cache()
 
         self.app.push_screen(ChooseScreen("Sampling settings", texts, current), chosen)
+
+    def action_arms(self) -> None:
+        from explorer.tui.screens.arms import ArmsScreen
+
+        def chosen(pick: ArmPick) -> None:
+            self._pick = pick
+            self.watch_cache()
+
+        if self.shown is not None and self._pick is not None:
+            self.app.push_screen(ArmsScreen(self.shown.choice, self._pick, chosen))
 
     def action_back(self) -> None:
         if self.filter_text:

@@ -7,7 +7,6 @@ completions and new scores change counts and colours only.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -18,15 +17,14 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Static
 
-from explorer.store.requests import ask_for_scores
 from explorer.store.rows import ProblemRow, TraceRow
-from explorer.tui import clipboard
 from explorer.tui.keys import GO, MOVE, SAMPLE, VIEW
-from explorer.tui.screens.traces_reading import ReadingScreen
+from explorer.tui.screens.traces_asking import AskingScreen
 from explorer.tui.widgets.fact_lines import FactLines
 from explorer.tui.widgets.legend import LegendLine
 from explorer.tui.widgets.token_view import TokenView
 from explorer.tui.widgets.trace_column import TraceColumn
+from explorer.views.arms import arm_label
 from explorer.views.branches import Branches, BranchesSubject
 from explorer.views.latex import readable
 from explorer.views.noise import threshold_of
@@ -35,7 +33,7 @@ from explorer.views.overlay import Overlay
 from explorer.views.palette import arm_marks
 from explorer.views.text import lines_of, one_line
 from explorer.views.trace_branches import branch_facts
-from explorer.views.trace_facts import Fact, fit, inspect, token_line
+from explorer.views.trace_facts import Fact, fit, inspect
 from explorer.views.trace_samples import SampleFilter
 from explorer.views.trace_snapshot import Cells, CellsSubject, ScoringSubject, TraceSubject
 
@@ -48,7 +46,7 @@ NARROWEST_COLUMN = 40
 MOST_COLUMNS = 3
 
 
-class TracesScreen(ReadingScreen):
+class TracesScreen(AskingScreen):
     """The viewer.
 
     Args:
@@ -194,6 +192,9 @@ class TracesScreen(ReadingScreen):
         by_arm = {cell.arm.id: cell for cell in cells.cells}
         shown = [cell for arm_id in self.arm_ids if (cell := by_arm.get(arm_id))]
         marks = arm_marks([cell.arm.model.role for cell in shown])
+        for column in self._columns:
+            if column.arm_id in by_arm:
+                column.called = arm_label(by_arm[column.arm_id].arm, shown[0].arm.spec.sampling)
         for cell, mark in zip(shown, marks, strict=True):
             for column in self._columns:
                 if column.arm_id == cell.arm.id and column.take_cell(cell, mark):
@@ -205,9 +206,10 @@ class TracesScreen(ReadingScreen):
     def _watch(self, column: TraceColumn) -> None:
         completion = column.samples.current
         if completion is not None:
-            self.explorer.reader.watch(self, f"trace-{column.place}", TraceSubject(completion))
             branches = BranchesSubject(completion)
             self.explorer.reader.watch(self, f"branches-{column.place}", branches)
+            # last, since what is asked last is read first: the text before what hangs on it
+            self.explorer.reader.watch(self, f"trace-{column.place}", TraceSubject(completion))
 
     # --- keys ----------------------------------------------------------------------------------
 
@@ -262,82 +264,6 @@ class TracesScreen(ReadingScreen):
 
     def action_statement(self) -> None:
         self.toggle_class("-statement")
-
-    def action_score(self, whole_column: bool) -> None:
-        column = self.column
-        if column.trace is None or not column.samples.heads:
-            self._say("nothing to score here")
-            return
-        if column.trace.tokens is None and not whole_column:
-            self._say("only its text is known: it is tokenised first")
-        n = len(column.samples.heads) if whole_column else 1
-        one = None if whole_column else column.trace.head.id
-        base, problem_id, arm_id = column.base, self.problem_id, column.arm_id
-
-        def ask(db: sqlite3.Connection) -> None:
-            ask_for_scores(db, base, problem_id, arm_id, n, one)
-
-        what = f"all {n} samples" if whole_column else "this sample"
-        self.explorer.ask(f"Asked to score {what} under {one_line(base)}.", ask, then_sample=True)
-
-    def action_override(self) -> None:
-        from explorer.settings.author import author_of
-        from explorer.tui.screens.override import OverrideScreen, Said, job, sentence
-
-        trace = self.column.trace
-        if trace is None:
-            self._say("nothing to judge here")
-            return
-        author = author_of(self.explorer.settings)
-
-        def say(said: Said | None) -> None:
-            if said is not None:
-                write = job(said, trace.head.id, author)
-                self.explorer.ask(sentence(said, trace.head.index), write)
-
-        self.app.push_screen(OverrideScreen(trace, author), say)
-
-    def action_evidence(self) -> None:
-        from explorer.tui.screens.evidence import EvidenceScreen
-
-        column = self.column
-        if column.trace is None:
-            self._say("no trace to ask about here")
-            return
-        completion_id, view = column.trace.head.id, column.view
-        self.app.push_screen(EvidenceScreen(completion_id, view.token, view.move_to_token))
-
-    def action_fork(self) -> None:
-        from explorer.tui.screens.fork import offer
-
-        column = self.column
-        if column.trace is None or column.trace.tokens is None or column.cell is None:
-            self._say("only tokens can be gone on from, and none are known here")
-            return
-        sampling = column.cell.arm.spec.sampling
-        offer(self.explorer, column.trace, column.view.token, column.base, sampling)
-
-    def action_branches(self) -> None:
-        from explorer.tui.screens.branches import BranchesScreen
-
-        column = self.column
-        if column.trace is not None:
-            title = f"{self._title()} {column.name_shown} #{column.trace.head.index}"
-            self.app.push_screen(BranchesScreen(column.trace.head.id, title))
-
-    def action_copy(self, whole: bool) -> None:
-        column = self.column
-        trace, known, text = column.trace, column.likelihoods, column.view.text
-        if trace is None or known is None or text is None:
-            self._say("nothing to copy here")
-            return
-        if whole or not text.n_units:
-            content, what = trace.text, "the trace"
-        else:
-            where = f"{self._title()} {column.name_shown} #{trace.head.index}"
-            content, what = token_line(text, column.view.cursor, trace, known, where), "the token"
-        remark = clipboard.copy(self.app, content)
-        self._say(f"copied {what}" + (f" ({remark})" if remark else ""))
 
     # --- what the columns report ---------------------------------------------------------------
 

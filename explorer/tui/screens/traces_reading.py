@@ -101,7 +101,11 @@ class ReadingScreen(FrameScreen):
         elif column.trace is not None:
             self.going = None
             self._to_column(column.place)
-            self.call_after_refresh(self._at, column, place)
+            text = column.view.text
+            if text is not None and text.n_units:
+                self._at(column, place)
+            else:  # where only characters are known, their lines must be
+                self.call_after_refresh(self._at, column, place)
 
     def _at(self, column: TraceColumn, place: Place) -> None:
         text = column.view.text

@@ -42,6 +42,7 @@ class TraceColumn(Vertical):
         self.likelihoods: Likelihoods | None = None
         self.scoring: Scoring | None = None
         self.branches: Branches | None = None
+        self.called = ""
         self._overlay = Overlay.SURPRISAL
         self.unit = Unit.TOKEN
         self._mark = ArmMark("●", False, "text")
@@ -59,8 +60,8 @@ class TraceColumn(Vertical):
 
     @property
     def name_shown(self) -> str:
-        """The arm's model name, safe to draw."""
-        return one_line(self.cell.arm.model.name) if self.cell else "…"
+        """The arm's model name and what sets it apart from the first column's, safe to draw."""
+        return one_line(self.called or self.cell.arm.model.name) if self.cell else "…"
 
     @property
     def noise(self) -> NoiseNote | None:
