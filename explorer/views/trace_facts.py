@@ -364,9 +364,7 @@ def _choices(known: Likelihoods, token: int, trace: TraceRow) -> list[Fact]:
         return [Fact(said, said, "faint", 50)]
     facts = [Fact(f"{name} would say", f"{name}", "muted", 99)]
     drawn = int(trace.tokens.ids[token])
-    for place, (text, logprob) in enumerate(
-        zip(texts, scores.top_logprobs[token], strict=False)
-    ):
+    for place, (text, logprob) in enumerate(zip(texts, scores.top_logprobs[token], strict=False)):
         chosen = int(scores.top_ids[token][place]) == drawn
         shown = clip(visible(text) or "∎", CHOICE_WIDTH)
         share = 100 * math.exp(float(logprob))

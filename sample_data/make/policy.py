@@ -253,7 +253,7 @@ def make(base: Path, out: Path, recipe: Recipe, seed: int, work: Path) -> None:
 def make_steps(
     base: Path, out: Path, recipe: Recipe, steps: Sequence[int], seed: int, work: Path
 ) -> None:
-    """The same run, gone on to the last of these steps and kept at each: `grpo-step-010` and so on."""
+    """The same run, gone on to the last of these steps, and kept at each as `grpo-step-010` …"""
     last = work / "steps"
     make(base, last, replace(recipe, steps=max(steps)), seed, work / "run")
     for step in steps:
