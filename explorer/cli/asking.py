@@ -52,14 +52,41 @@ def start_sampler(settings: Settings) -> None:
     ensure_running(settings.workspace.settings)
 
 
+class Patience:
+    """How a command waits for the sampler: it is started again if it is gone, but not for ever."""
+
+    def __init__(self, db: sqlite3.Connection, settings: Settings) -> None:
+        self._db = db
+        self._settings = settings
+        self._silent_since = time.monotonic()
+
+    def wait(self) -> None:
+        """For a moment, until it is worth looking again.
+
+        Raises:
+            EngineError: the sampler has not answered for long.
+        """
+        sampler = status.sampler(self._db)
+        if sampler is not None and is_alive(sampler):
+            self._silent_since = time.monotonic()
+        elif time.monotonic() - self._silent_since > PATIENCE_S:
+            raise EngineError(
+                "The sampler does not answer",
+                f"Its log is {self._settings.workspace.sampler_log}.",
+                "What was asked stays open; `rlvr-explorer doctor` may know more.",
+            )
+        else:
+            start_sampler(self._settings)
+        time.sleep(LOOK_S)
+
+
 def wait_for(db: sqlite3.Connection, settings: Settings, asked: Sequence[int]) -> None:
     """Show progress on stderr until every request is done.
 
     Raises:
         EngineError: one failed, was cancelled, or the sampler does not start.
     """
-    silent_since = time.monotonic()
-    shown = ""
+    patience, shown = Patience(db, settings), ""
     while True:
         progress = read_progress(db, asked)
         sampler = status.sampler(db)
@@ -68,17 +95,7 @@ def wait_for(db: sqlite3.Connection, settings: Settings, asked: Sequence[int]) -
         shown = _show(progress, speed, shown)
         if not progress.open:
             break
-        if alive:
-            silent_since = time.monotonic()
-        elif time.monotonic() - silent_since > PATIENCE_S:
-            raise EngineError(
-                "The sampler does not answer",
-                f"Its log is {settings.workspace.sampler_log}.",
-                "What was asked stays queued; `rlvr-explorer doctor` may know more.",
-            )
-        else:
-            start_sampler(settings)
-        time.sleep(LOOK_S)
+        patience.wait()
     if sys.stderr.isatty():
         click.echo(err=True)
     if progress.failed:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import sqlite3
 import sys
-import time
 from collections.abc import Sequence
 from contextlib import closing
 from typing import Final, NamedTuple
 
 import click
 
-from explorer.cli.asking import LOOK_S, PATIENCE_S, known, named_model, start_sampler
+from explorer.cli.asking import Patience, known, named_model, start_sampler
 from explorer.cli.options import print_json
 from explorer.core.guidance import default_ks
 from explorer.errors import EngineError, UsageError
 from explorer.settings import Settings
-from explorer.store import guides, status
+from explorer.store import guides
 from explorer.store.connection import open_reader, open_writer
 from explorer.store.guides import GuideRow, Limits, Wish
 from explorer.views.guide_estimate import read_estimate
@@ -29,7 +28,6 @@ from explorer.views.guides import (
 )
 from explorer.views.numbers import count, duration
 from explorer.views.report_reader import read_shown, select
-from explorer.views.status import is_alive
 from explorer.views.text import one_line
 
 
@@ -166,27 +164,15 @@ def _one(found: Sequence[GuideRow], name: str, number: int | None) -> GuideRow:
 
 def _wait(db: sqlite3.Connection, settings: Settings, guide_id: int) -> None:
     """Show progress on stderr until it has stopped."""
-    silent_since, shown = time.monotonic(), ""
+    patience, shown = Patience(db, settings), ""
     try:
         while True:
             guide = guides.by_id(db, guide_id)
             assert guide is not None, "guides are never deleted"
             if guide.state != guides.OPEN:
                 break
-            sampler = status.sampler(db)
-            alive = sampler is not None and is_alive(sampler)
             shown = _show(read_progress(db, guide), shown)
-            if alive:
-                silent_since = time.monotonic()
-            elif time.monotonic() - silent_since > PATIENCE_S:
-                raise EngineError(
-                    "The sampler does not answer",
-                    f"Its log is {settings.workspace.sampler_log}.",
-                    "What was asked stays open; `rlvr-explorer doctor` may know more.",
-                )
-            else:
-                start_sampler(settings)
-            time.sleep(LOOK_S)
+            patience.wait()
     except KeyboardInterrupt:
         click.echo(f"\nIt goes on in the background. {_how_to_stop(guide_id)}", err=True)
         raise

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import sqlite3
 import sys
-import time
 from collections.abc import Sequence
 
 import click
 
-from explorer.cli.asking import LOOK_S, PATIENCE_S, named_model, start_sampler
+from explorer.cli.asking import Patience, named_model
 from explorer.core.arm import Sampling
 from explorer.errors import EngineError, UsageError
 from explorer.settings import Settings
-from explorer.store import requests, settling, status
+from explorer.store import requests, settling
 from explorer.store.rows import ProblemRow
 from explorer.store.settling import SettlingRow
 from explorer.views.selection import full_name
-from explorer.views.status import is_alive
 from explorer.views.text import one_line
 
 
@@ -59,7 +57,7 @@ def wait_and_tell(
     names = {row.id: one_line(full_name(row)) for row in rows}
     waiting = list(asked)
     bad: list[SettlingRow] = []
-    silent_since = time.monotonic()
+    patience = Patience(db, settings)
     while waiting:
         for wish in [settling.by_id(db, one) for one in waiting]:
             if wish is None or wish.state == "open":
@@ -70,18 +68,7 @@ def wait_and_tell(
                 bad.append(wish)
         if not waiting:
             break
-        sampler = status.sampler(db)
-        if sampler is not None and is_alive(sampler):
-            silent_since = time.monotonic()
-        elif time.monotonic() - silent_since > PATIENCE_S:
-            raise EngineError(
-                "The sampler does not answer",
-                f"Its log is {settings.workspace.sampler_log}.",
-                "What was asked stays open; `rlvr-explorer doctor` may know more.",
-            )
-        else:
-            start_sampler(settings)
-        time.sleep(LOOK_S)
+        patience.wait()
     sys.stdout.flush()
     if bad:
         raise EngineError(

@@ -23,8 +23,8 @@ from explorer.tui.render.plot import (
     draw_grid,
     draw_line,
     draw_marker,
+    framed_rows,
     place_labels,
-    y_label,
 )
 from explorer.tui.theme import Palette, ink
 from explorer.views.value_curve import ValueCurve
@@ -67,16 +67,7 @@ def value_chart(
     for layer, curve in enumerate(curves):
         _curve(canvas, frame, curve, layer, palette)
     placed = place_labels(ends, frame, margin, palette)
-    rows = [
-        strip_of(
-            [(y_label(row, frame), ink(palette.faint))]
-            + [(segment.text, segment.style or blank) for segment in strip]
-            + [placed.get(row, ("", blank))],
-            width,
-            blank,
-        )
-        for row, strip in enumerate(canvas.strips())
-    ]
+    rows = framed_rows(canvas, frame, placed, width, palette)
     marks = _marks(curves, frame, chosen, palette)
     return [*rows, strip_of(marks, width, blank), _ticks(frame, last, width, palette)]
 
