@@ -32,6 +32,7 @@ PICTURES: dict[str, tuple[str, tuple[str, ...]]] = {
     "traces": ("twins/trees-001", ("t", ".")),
     "branches": ("twins/which-is-004/base#11@1", ("C",)),
     "evidence": ("twins/which-is-004/distilled#0@1", ("e", "s")),
+    "study": ("", ("S",)),
 }
 """Name -> the link that is opened, and the keys that are pressed then."""
 

@@ -139,9 +139,7 @@ def choose(
         for model in ordered_models(models, settings)
         if model.name in drawn or not drawn or (model.name in settings.models and not only_foreign)
     ]
-    hidden = pick.hidden
-    if not pick.unlisted:
-        hidden |= {model.name for model in settings.models.values() if not model.listed}
+    hidden = _hidden(pick, settings)
     shown = [model for model in described if model.name not in hidden]
     added = [arm for arm in arms if arm.id in pick.extra]
     roles = [model.role for model in shown] + [arm.model.role for arm in added]
@@ -152,20 +150,19 @@ def choose(
             arm for arm in arms if arm.model.name == model.name and arm.spec.sampling == sampling
         ]
         same.sort(key=lambda arm: (arm.id not in pick.pinned, -sizes.get(arm.id, 0), arm.id))
-        columns.append(
-            ArmColumn(
-                model,
-                mark,
-                sampling,
-                arm=same[0] if same else None,
-                others=max(0, len(same) - 1),
-                configured=model.name in settings.models,
-            )
-        )
+        first, configured = next(iter(same), None), model.name in settings.models
+        columns.append(ArmColumn(model, mark, sampling, first, max(0, len(same) - 1), configured))
     columns += _added(columns, added, marks[len(shown) :], sampling, settings)
     left_out = tuple(model.name for model in described if model.name in hidden)
     stored = tuple((arm, sizes[arm.id]) for arm in arms if sizes.get(arm.id))
     return ArmChoice(tuple(columns), sampling, options, left_out, stored)
+
+
+def _hidden(pick: ArmPick, settings: Settings) -> frozenset[str]:
+    """Models that are not shown: switched off, or kept off the lists by explorer.toml."""
+    if pick.unlisted:
+        return pick.hidden
+    return pick.hidden | {one.name for one in settings.models.values() if not one.listed}
 
 
 def shown_arms(choice: ArmChoice) -> frozenset[int]:

@@ -55,7 +55,7 @@ def command(
     from contextlib import closing
 
     from explorer.cli import settle
-    from explorer.cli.asking import known, named_model, start_sampler, wait_for
+    from explorer.cli.asking import known, named_model, start_sampler, wait_or_say
     from explorer.core.sequential import DEFAULT_CAP
     from explorer.preparation import prepare
     from explorer.store import requests
@@ -90,7 +90,4 @@ def command(
         ]
         start_sampler(settings)
         click.echo(f"Asked for {target} completions of {count} by {model} ({sampling.label()}).")
-        if wait:
-            wait_for(db, settings, asked)
-        else:
-            click.echo("`rlvr-explorer status` shows how far it is.")
+        wait_or_say(db, settings, asked, wait)
