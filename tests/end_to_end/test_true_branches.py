@@ -43,7 +43,7 @@ def test_a_value_curve_is_the_true_one_within_its_intervals(demo: Path, model: s
     rows = [row for row in json.loads(explorer(*asked, cwd=demo).stdout) if row["model"] == model]
     assert [row["n"] for row in rows] == [SAMPLES] * 9
     held = [row["lower"] <= true[row["position"]] <= row["upper"] for row in rows]
-    assert sum(held) >= 8, "95 % each: two of nine outside would be one run in fourteen"
+    assert sum(held) >= 7, "95 % each: three of nine outside would be one run in a hundred"
     wanted = sum(SAMPLES * true[row["position"]] for row in rows)
     spread = sum(SAMPLES * true[at] * (1 - true[at]) for at in (row["position"] for row in rows))
-    assert abs(sum(row["correct"] for row in rows) - wanted) < 3 * spread**0.5
+    assert abs(sum(row["correct"] for row in rows) - wanted) < 4 * spread**0.5
