@@ -243,3 +243,13 @@ def test_as_many_samples_as_said_bring_exactly_this_text() -> None:
         assert abs(times.sum() - wanted.sum()) / wanted.sum() ** 0.5 < 3, model
         often = wanted > 10
         assert (np.abs(times - wanted)[often] / wanted[often] ** 0.5 < 4.5).all(), model
+
+
+def test_base_wrote_most_of_rls_first_answers_and_none_of_the_distilled_ones() -> None:
+    """What both READMEs say of base's 20,000 samples."""
+    texts = [each["texts"] for each in truth("base")["problems"].values()]
+    written = {model: sum(one[f"{model}#0"] > 0 for one in texts) for model in ("rl", "distilled")}
+    assert written == {"rl": 82, "distilled": 0}
+    for readme in (HERE / "README.md", HERE.parent / "README.md"):
+        told = " ".join(readme.read_text("utf-8").split())
+        assert f"base wrote {written['rl']} of RL's 100 first" in told
