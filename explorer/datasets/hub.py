@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from explorer.datasets.sources import choose
+from explorer.datasets.choosing import choose
 from explorer.errors import DataError, MissingExtraError
 from explorer.settings import DatasetSettings
 from explorer.settings.formats import is_data

@@ -6,13 +6,12 @@ a row that cannot be decoded is a fault like any other.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
-from fnmatch import fnmatch
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Final
 
-from explorer.datasets import json_rows, parquet_rows
+from explorer.datasets import hub, json_rows, parquet_rows
+from explorer.datasets.choosing import choose
 from explorer.datasets.row import Row
 from explorer.errors import DataError
 from explorer.json_lines import LineReader, RowFault
@@ -30,8 +29,6 @@ def files(settings: DatasetSettings, patterns: Sequence[str] = ()) -> list[Path]
         MissingExtraError: a hub's dataset needs the extra `data`.
     """
     if settings.path is None:
-        from explorer.datasets import hub
-
         return hub.download(settings)
     if not settings.path.is_dir():
         return [settings.path]
@@ -51,25 +48,6 @@ def files(settings: DatasetSettings, patterns: Sequence[str] = ()) -> list[Path]
         f"{settings.path} has {listed}." if names else f"Looked in {settings.path}.",
         "Give the file's path, or `split` with the beginning of its name.",
     )
-
-
-def choose(
-    names: Sequence[str], split: str, patterns: Sequence[str] = (), kinds: Sequence[int] = (0, 1, 2)
-) -> list[str]:
-    """Those of a folder's files that are meant, [] if that cannot be told.
-
-    Tried in turn: the format's own patterns, the names that begin with the split, the only file.
-    Of the files that would do, those of the first of `kinds` (places in `KINDS`) are taken.
-    """
-    own = [n for n in names if any(fnmatch(PurePath(n).name, pattern) for pattern in patterns)]
-    begins = re.compile(rf"{re.escape(split)}(?![A-Za-z])") if split else None
-    of_split = [n for n in names if begins and begins.match(PurePath(n).name)]
-    for chosen in (own, of_split, list(names) if len(names) == 1 else []):
-        for kind in kinds:
-            of_kind = [name for name in chosen if name.endswith(KINDS[kind])]
-            if of_kind:
-                return of_kind
-    return []
 
 
 def rows(paths: Sequence[Path], lenient: bool = False) -> Iterator[Row | RowFault]:

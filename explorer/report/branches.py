@@ -12,7 +12,8 @@ from typing import Any, Final
 from rich.text import Text
 
 from explorer.report.console import console, table
-from explorer.views.branches import Branches, BranchLine
+from explorer.views.branch_line import BranchLine
+from explorer.views.branches import Branches
 from explorer.views.numbers import percent, span
 from explorer.views.text import one_line
 

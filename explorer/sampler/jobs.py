@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, TypeVar, cast
 
 import numpy as np
@@ -23,7 +23,7 @@ from explorer.errors import DataError, ExplorerError
 from explorer.sampler import images, judging
 from explorer.sampler.arms import arm_of, facts_of, scorer_of
 from explorer.sampler.beginnings import NOTHING, Beginning, beginning
-from explorer.sampler.live import LiveBoard
+from explorer.sampler.desk import Desk
 from explorer.settings import Settings
 from explorer.store import branches, catalog, completions, facts, noise, queries, requests, support
 from explorer.store.rows import ProblemRow, RequestRow, TraceRow
@@ -36,19 +36,6 @@ Item = TypeVar("Item")
 
 class UnworkableError(ExplorerError):
     """A request that this model can never fulfil, though nothing is wrong with the engine."""
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """What jobs work with.
-
-    Attributes:
-        graded: told that completions were stored that have no verdict yet.
-    """
-
-    db: sqlite3.Connection
-    live: LiveBoard
-    graded: Callable[[], None]
 
 
 def arm_id_of(desk: Desk, settings: Settings, engine: Engine, request: RequestRow) -> int:

@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, cast
+from typing import Final, cast
 
 from explorer.core.arm import cell_seed
 from explorer.core.judging import JUDGE_CHAT, JUDGE_PLAIN, read_vote
@@ -20,12 +20,10 @@ from explorer.core.review import JUDGE_PREFIX, Finding
 from explorer.engines.base import Engine, Progress, Sampled, SampleJob
 from explorer.sampler import images
 from explorer.sampler.arms import arm_of
+from explorer.sampler.desk import Desk
 from explorer.settings import Settings
 from explorer.store import queries, reviews
 from explorer.store.rows import RequestRow, ReviewRow, TraceRow
-
-if TYPE_CHECKING:
-    from explorer.sampler.jobs import Desk
 
 REPLY_KEPT: Final = 2000
 """Characters of the end of a judge's reply that are kept as the note of its vote."""

@@ -22,6 +22,7 @@ from explorer.engines.registry import open_engine as open_any_engine
 from explorer.errors import EngineError, ExplorerError, StoreError
 from explorer.sampler import guiding, jobs, judging, plan, settling
 from explorer.sampler.crew import Crew, Flight
+from explorer.sampler.desk import Desk
 from explorer.sampler.grader import Grader
 from explorer.sampler.live import LiveBoard
 from explorer.sampler.places import Site, survey
@@ -311,9 +312,9 @@ class Runner:
             self.db, request.id, state, error, arm_id=arm_id, asked=request.asked
         )
 
-    def _desk(self) -> jobs.Desk:
+    def _desk(self) -> Desk:
         assert self._grader is not None
-        return jobs.Desk(self.db, self.live, self._grader.wake)
+        return Desk(self.db, self.live, self._grader.wake)
 
     def _describe_models(self, settings: Settings) -> None:
         rows: Sequence[ModelRow] = [

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
+from explorer.views.branch_line import BranchLine, handed
 from explorer.views.numbers import percent
 from explorer.views.palette import ArmMark, arm_marks
 from explorer.views.text import one_line
 
 if TYPE_CHECKING:
     from explorer.core.arm import Sampling
-    from explorer.views.branches import BranchLine
 
 TEXT_SHOWN: Final = 48
 """Characters of what was written between two points."""
@@ -105,12 +105,6 @@ class ValueCurve:
             f"{self.label} {handed(best.position)} solves it {percent(best.value)},"
             f" {handed(first.position)} {percent(first.value)}"
         )
-
-
-def handed(position: int) -> str:
-    """`handed nothing`, `handed 40 tokens`."""
-    kept = "nothing" if not position else f"{position:,} token{'' if position == 1 else 's'}"
-    return f"handed {kept}"
 
 
 def value_curves(

@@ -15,7 +15,7 @@ from explorer.store.branches import BranchRow
 from explorer.store.rows import Tally
 from explorer.tui.render.value_chart import CURSOR, DROP, value_chart
 from explorer.tui.theme import palette_for
-from explorer.views.branches import BranchLine
+from explorer.views.branch_line import BranchLine
 from explorer.views.value_curve import ValueCurve, value_curves
 
 HOT = Sampling(1.0, 1.0, 0, 100)

@@ -24,7 +24,8 @@ from explorer.views.numbers import bar, plural
 from explorer.views.text import one_line
 
 if TYPE_CHECKING:
-    from explorer.views.branches import Branches, BranchLine
+    from explorer.views.branch_line import BranchLine
+    from explorer.views.branches import Branches
 
 
 class BranchesScreen(FrameScreen):
