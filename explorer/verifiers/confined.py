@@ -149,8 +149,8 @@ class Confined:
                 watch.look()
 
     def usage(self) -> Usage:
-        """What the sandbox uses now, bubblewrap included."""
-        return _usage(self._process.pid)
+        """What the sandbox uses now, bubblewrap included; too many processes are not all seen."""
+        return _usage(self._process.pid, self._limits.most_seen)
 
     def close(self) -> None:
         """End every process of the sandbox and wait for it."""
@@ -249,7 +249,7 @@ class _Watch:
             self._cpu_s = used.cpu_s - min(used.cpu_s, now - self._start)
         if used.resident > limits.resident:
             raise LimitError("memory limit")
-        if used.processes > 4 * limits.processes:
+        if used.processes > limits.most_seen:
             raise LimitError("process limit")
         waited = now - self._start
         if waited <= self._limit_s:
@@ -267,12 +267,16 @@ def _parsed(message: bytes) -> Any:
         raise EndedError("the program broke the protocol") from error
 
 
-def _usage(pid: int) -> Usage:
-    """Sums over a process and all that descend from it; one that ends meanwhile is left out."""
+def _usage(pid: int, most: int) -> Usage:
+    """Sums over a process and all that descend from it; one that ends meanwhile is left out.
+
+    Looking stops once there are more than `most`: where a bomb goes off, each further look gives
+    it time, and root's processes are held by being counted alone.
+    """
     cpu_ticks = resident = count = 0
     runnable = False
     waiting = [pid]
-    while waiting:
+    while waiting and count <= most:
         one = waiting.pop()
         with contextlib.suppress(OSError, ValueError, IndexError):
             fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()

@@ -56,6 +56,11 @@ class Limits:
     open_files: int = 64
     output: int = 8 << 20
 
+    @property
+    def most_seen(self) -> int:
+        """Processes, bubblewrap's among them, with which a sandbox is ended from outside."""
+        return 4 * self.processes
+
     def per_process(self, cpu_s: float, isolation: Isolation) -> dict[str, int]:
         """The limits that a process takes on itself, by the names of `inside.confine`."""
         limits = {
@@ -113,12 +118,27 @@ def _probe() -> Found:
     for module in ("runner", "programs", "judge"):  # so that they lie compiled for each start
         import_module(f"explorer.verifiers.inside.{module}")
     reason = ""
-    choices = [Isolation.FOREIGN_USER] if os.geteuid() == 0 else []
-    for isolation in [*choices, Isolation.NAMESPACE]:
+    for isolation in _choices():
         reason = _try(isolation)
         if not reason:
             return Found(isolation, "", version)
     return Found(Isolation.NONE, f"bubblewrap cannot start here: {reason}")
+
+
+def _choices(uid_map: Path = Path("/proc/self/uid_map")) -> list[Isolation]:
+    """Ways to try, the best first.
+
+    No limit on processes binds the machine's own root, so that a fork bomb in a mere namespace of
+    its would take the machine's processes before it is counted.
+    """
+    if os.geteuid() != 0:
+        return [Isolation.NAMESPACE]
+    try:
+        outside = uid_map.read_text().split()[1]  # of the first range, which holds root
+    except (OSError, IndexError):
+        outside = "0"
+    is_the_machines = outside == "0"
+    return [Isolation.FOREIGN_USER] + ([] if is_the_machines else [Isolation.NAMESPACE])
 
 
 def _try(isolation: Isolation) -> str:

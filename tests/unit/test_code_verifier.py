@@ -244,13 +244,40 @@ def test_unprotected_runs_leave_nothing_behind() -> None:
 
 @needs_sandbox
 def test_a_user_namespace_holds_too() -> None:
-    """What is used where we are not root; here as root, who must be stopped by being counted."""
+    """What is used where we are not root; here as root, who must be stopped by being counted.
+
+    The bomb is no endless one: until it is counted it has the whole machine's processes.
+    """
     limits = Limits(processes=8)
     assert run("def add(a, b): return a + b", ADD, Isolation.NAMESPACE, limits) == Decision(
         Outcome.CORRECT
     )
-    bomb = "import os\ndef add(a, b):\n    while True:\n        os.fork()\n"
-    assert run(bomb, ADD, Isolation.NAMESPACE, limits).outcome is Outcome.WRONG
+    bomb = "import os, time\ndef add(a, b):\n    for _ in range(8): os.fork()\n    time.sleep(9)\n"
+    decision = run(bomb, ADD, Isolation.NAMESPACE, limits)
+    assert decision.outcome is Outcome.WRONG
+    assert "process limit" in decision.detail
+
+
+@pytest.mark.parametrize(
+    ("user", "uid_map", "ways"),
+    [
+        (1000, "0 0 4294967295", [Isolation.NAMESPACE]),
+        (0, "         0          0 4294967295", [Isolation.FOREIGN_USER]),
+        (0, "0 1000 1\n1 100000 65536", [Isolation.FOREIGN_USER, Isolation.NAMESPACE]),
+    ],
+    ids=["a person", "root of the machine", "root of a container of a person's"],
+)
+def test_root_of_the_machine_is_never_held_by_a_namespace_alone(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    user: int,
+    uid_map: str,
+    ways: list[Isolation],
+) -> None:
+    """The kernel holds no limit on processes against it."""
+    monkeypatch.setattr("os.geteuid", lambda: user)
+    (tmp_path / "uid_map").write_text(uid_map)
+    assert sandbox._choices(tmp_path / "uid_map") == ways
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,8 @@ class TestCommandLine:
         def interrupt(seconds: float) -> None:
             raise KeyboardInterrupt
 
-        monkeypatch.setattr("explorer.cli.guiding.time.sleep", interrupt)
+        monkeypatch.setattr("explorer.cli.asking.start_sampler", lambda settings: None)
+        monkeypatch.setattr("explorer.cli.asking.time.sleep", interrupt)
         with pytest.raises(KeyboardInterrupt):
             guiding.begin(settings, self.asked(), only_estimate=False, sure=True, wait=True)
         said = capsys.readouterr().err
