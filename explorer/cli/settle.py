@@ -8,15 +8,38 @@ from collections.abc import Sequence
 
 import click
 
-from explorer.cli.asking import Patience, named_model
+from explorer.cli.asking import Patience, named_model, start_sampler
 from explorer.core.arm import Sampling
 from explorer.errors import EngineError, UsageError
 from explorer.settings import Settings
 from explorer.store import requests, settling
 from explorer.store.rows import ProblemRow
 from explorer.store.settling import SettlingRow
+from explorer.views.numbers import plural
 from explorer.views.selection import full_name
 from explorer.views.text import one_line
+
+
+def begin(
+    db: sqlite3.Connection,
+    settings: Settings,
+    model: str,
+    rows: Sequence[ProblemRow],
+    sampling: Sampling,
+    cap: int,
+    wait: bool,
+) -> None:
+    """Ask that a model and its base be sampled until each problem is settled, and perhaps wait.
+
+    Raises:
+        UsageError, EngineError: as `ask` and `wait_and_tell`.
+    """
+    wishes = ask(db, settings, model, rows, sampling, cap)
+    start_sampler(settings)
+    count = plural(len(rows), "problem")
+    click.echo(f"Drawing until {count} are settled, at most {cap:,} of each model.")
+    if wait:
+        wait_and_tell(db, settings, wishes, rows)
 
 
 def ask(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import click
 
@@ -19,6 +20,19 @@ from explorer.cli.options import (
 
 if TYPE_CHECKING:
     from explorer.settings import Settings
+
+
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True, slots=True)
+class Forms(Generic[Found]):
+    """How what was found is written in each form."""
+
+    as_dict: Callable[[Found], Mapping[str, Any]]
+    print_text: Callable[[Found], None]
+    as_markdown: Callable[[Found], str]
+    as_csv: Callable[[Found], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,15 +153,8 @@ def _print_studies(wanted: Wanted, by: str, over: str, form: str) -> None:
 
     about = (wanted.settings, wanted.dataset, wanted.problems, wanted.preset, wanted.ks)
     studies = read_studies(*about, by, over, wanted.most_answers, wanted.extra)
-    _print(form, [printed.as_dict(one) for one in studies] if form == "json" else [])
-    for position, one in enumerate(studies):
-        if form == "text":
-            click.echo("\n" if position else "", nl=False)
-            printed.print_study(one)
-        elif form == "markdown":
-            click.echo(printed.as_markdown(one))
-        elif form == "csv":
-            _echo_csv(printed.as_csv(one), position)
+    forms = Forms(printed.as_dict, printed.print_study, printed.as_markdown, printed.as_csv)
+    _print_each(studies, forms, form)
 
 
 def _print_reports(wanted: Wanted, form: str) -> None:
@@ -156,20 +163,23 @@ def _print_reports(wanted: Wanted, form: str) -> None:
 
     about = (wanted.settings, wanted.dataset, wanted.problems, wanted.preset, wanted.ks)
     reports = read_reports(*about, wanted.most_answers, extra=wanted.extra)
-    _print(form, [printed.as_dict(report) for report in reports] if form == "json" else [])
-    for position, report in enumerate(reports):
+    forms = Forms(printed.as_dict, printed.print_report, printed.as_markdown, printed.as_csv)
+    _print_each(reports, forms, form)
+
+
+def _print_each(found: Sequence[Found], forms: Forms[Found], form: str) -> None:
+    """One after another, in the form that was asked for; JSON is one list."""
+    if form == "json":
+        print_json([forms.as_dict(one) for one in found])
+        return
+    for position, one in enumerate(found):
         if form == "text":
             click.echo("\n" if position else "", nl=False)
-            printed.print_report(report)
+            forms.print_text(one)
         elif form == "markdown":
-            click.echo(printed.as_markdown(report))
+            click.echo(forms.as_markdown(one))
         elif form == "csv":
-            _echo_csv(printed.as_csv(report), position)
-
-
-def _print(form: str, facts: list[dict[str, object]]) -> None:
-    if form == "json":
-        print_json(facts)
+            _echo_csv(forms.as_csv(one), position)
 
 
 def _echo_csv(text: str, position: int) -> None:

@@ -60,6 +60,7 @@ def command(
     from explorer.preparation import prepare
     from explorer.store import requests
     from explorer.store.connection import open_writer
+    from explorer.views.numbers import plural
     from explorer.views.report_reader import read_shown, select
 
     if until_settled and n is not None:
@@ -75,19 +76,14 @@ def command(
     target = n or settings.default_n
     with closing(open_writer(settings.workspace.cache)) as db:
         chosen = select(db, read_shown(db, settings), problems)
-        count = f"{len(chosen)} problem" + ("" if len(chosen) == 1 else "s")
         if until_settled:
-            most = cap or DEFAULT_CAP
-            wishes = settle.ask(db, settings, model, chosen, sampling, most)
-            start_sampler(settings)
-            click.echo(f"Drawing until {count} are settled, at most {most:,} of each model.")
-            if wait:
-                settle.wait_and_tell(db, settings, wishes, chosen)
+            settle.begin(db, settings, model, chosen, sampling, cap or DEFAULT_CAP, wait)
             return
         asked = [
             requests.ask_for_completions(db, model, row.id, sampling, target, requests.BATCH)
             for row in chosen
         ]
         start_sampler(settings)
+        count = plural(len(chosen), "problem")
         click.echo(f"Asked for {target} completions of {count} by {model} ({sampling.label()}).")
         wait_or_say(db, settings, asked, wait)
