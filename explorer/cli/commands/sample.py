@@ -63,10 +63,7 @@ def command(
     from explorer.views.numbers import plural
     from explorer.views.report_reader import read_shown, select
 
-    if until_settled and n is not None:
-        raise click.UsageError("--until-settled decides itself how many to draw; use --cap, not -n")
-    if cap is not None and not until_settled:
-        raise click.UsageError("--cap is for --until-settled")
+    _check_together(n, until_settled, cap)
     settings = read_settings(where)
     named_model(settings, model)
     sampling = settings.presets[
@@ -87,3 +84,10 @@ def command(
         count = plural(len(chosen), "problem")
         click.echo(f"Asked for {target} completions of {count} by {model} ({sampling.label()}).")
         wait_or_say(db, settings, asked, wait)
+
+
+def _check_together(n: int | None, until_settled: bool, cap: int | None) -> None:
+    if until_settled and n is not None:
+        raise click.UsageError("--until-settled decides itself how many to draw; use --cap, not -n")
+    if cap is not None and not until_settled:
+        raise click.UsageError("--cap is for --until-settled")
